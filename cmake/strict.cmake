@@ -1,0 +1,11 @@
+# Warnings are a target. They are errors in the presets only, so that a newer
+# compiler's new warning never keeps a user from building.
+option(YUELAO_WERROR "Treat warnings as errors" OFF)
+
+add_library(yuelao_strict INTERFACE)
+add_library(yuelao::strict ALIAS yuelao_strict)
+target_compile_options(yuelao_strict INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-cast
+  # GCC 12 sees uninitialised members in every std::variant once sanitizers are on.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
+  $<$<BOOL:${YUELAO_WERROR}>:-Werror>)

@@ -1,0 +1,104 @@
+#include "config/check.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace yuelao::config {
+namespace {
+
+// A shared secret signs every credential; below this it can be guessed from one of them.
+constexpr std::size_t shortest_secret_bytes = 16;
+
+// Where `section.key` stands, or its section, or the beginning.
+Position place(const Element& root, std::string_view section, std::string_view key = {}) {
+  const auto* outer = root.find(section);
+  if (!outer) return {};
+  const auto* inner = outer->find(key);
+  return inner ? inner->at : outer->at;
+}
+
+// Where the entry of the list `key` with this index stands.
+Position item_place(const Element& root, std::string_view key, std::size_t index) {
+  const auto* list = root.find(key);
+  if (!list) return {};
+  return index < list->items.size() ? list->items[index].at : list->at;
+}
+
+bool overlap(const Listen& a, const Listen& b) {
+  const bool same_transport = (a.transport == Transport::udp) == (b.transport == Transport::udp);
+  return same_transport && a.port == b.port && a.address == b.address;
+}
+
+Read<void> check_listeners(const Element& root, const Config& config) {
+  if (config.listen.empty()) {
+    return std::unexpected{
+        Problem{place(root, "listen"), "nothing to listen on: name a listener such as udp:3478."}};
+  }
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const auto& listen = config.listen[i];
+    if (listen.transport == Transport::tls && !config.tls) {
+      return std::unexpected{Problem{item_place(root, "listen", i),
+                                     "TLS needs a certificate: set `tls.certificate` and "
+                                     "`tls.key`, or remove this listener."}};
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!overlap(listen, config.listen[j])) continue;
+      return std::unexpected{Problem{item_place(root, "listen", i),
+                                     "this port is taken by an earlier listener: keep one of the "
+                                     "two (tcp takes TLS too once a certificate is set)."}};
+    }
+  }
+  return {};
+}
+
+bool loopback(const IpAddress& address) {
+  if (address.family() == Family::ipv4) return address.octets()[0] == 127;
+  return address == IpAddress::parse("::1");
+}
+
+}  // namespace
+
+Read<void> check_together(const Element& root, const Config& config) {
+  if (config.tls && config.tls->certificate.empty()) {
+    return std::unexpected{
+        Problem{place(root, "tls"), "`tls.key` needs its `tls.certificate`: add it."}};
+  }
+  if (config.tls && config.tls->key.empty()) {
+    return std::unexpected{
+        Problem{place(root, "tls"), "`tls.certificate` needs its `tls.key`: add it."}};
+  }
+  if (config.turn.default_lifetime > config.turn.maximum_lifetime) {
+    const auto* lifetimes = root.find("lifetimes");
+    const bool maximum_said = lifetimes && lifetimes->find("maximum");
+    return std::unexpected{
+        Problem{place(root, "lifetimes", maximum_said ? "maximum" : "default"),
+                "`lifetimes.maximum` is below `lifetimes.default`: raise it, or lower the other."}};
+  }
+  return check_listeners(root, config);
+}
+
+std::vector<Problem> second_thoughts(const Element& root, const Config& config) {
+  std::vector<Problem> thoughts;
+  const auto& secrets = config.turn.credentials.rest_secrets;
+  for (std::size_t i = 0; i < secrets.size(); ++i) {
+    if (secrets[i].reveal().size() >= shortest_secret_bytes) continue;
+    thoughts.push_back({item_place(root, "secrets", i),
+                        "this secret can be guessed: `openssl rand -hex 32` makes a better one."});
+  }
+  if (config.metrics && !loopback(config.metrics->address)) {
+    thoughts.push_back({place(root, "metrics"),
+                        "metrics have no password: let a firewall keep strangers from this port."});
+  }
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const auto& listen = config.listen[i];
+    if (listen.transport != Transport::udp || listen.port < config.relay.first_port ||
+        listen.port > config.relay.last_port) {
+      continue;
+    }
+    thoughts.push_back({item_place(root, "listen", i),
+                        "this port lies inside `relay.ports`: move one away from the other."});
+  }
+  return thoughts;
+}
+
+}  // namespace yuelao::config

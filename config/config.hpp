@@ -1,0 +1,83 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/endpoint.hpp"
+#include "protocol/turn/options.hpp"
+
+namespace yuelao::config {
+
+using namespace std::chrono_literals;
+
+// Where clients reach us.
+struct Listen {
+  // tcp also takes TLS on the same port, told apart by the first octet, when a
+  // certificate is configured; tls takes nothing else.
+  Transport transport = Transport::udp;
+  // Unset: every address of this machine, IPv4 and IPv6.
+  std::optional<IpAddress> address;
+  std::uint16_t port = 3478;
+};
+
+struct TlsFiles {
+  std::filesystem::path certificate;  // PEM, the whole chain
+  std::filesystem::path key;          // PEM
+};
+
+// What clients are told instead of an address this machine has: "pub", "pub/priv" or a
+// host name, as written. server/addresses.hpp turns it into turn::RelayAddress.
+struct ExternalAddress {
+  std::string public_host;
+  std::optional<IpAddress> bound;
+};
+
+struct Relay {
+  std::vector<IpAddress> addresses;  // to open relays on; empty: detected
+  std::uint16_t first_port = 49152;
+  std::uint16_t last_port = 65535;
+};
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+enum class LogFormat : std::uint8_t { text, json };
+// What of an address or user name a log line may show.
+enum class LogPrivacy : std::uint8_t {
+  none,       // nothing
+  truncated,  // addresses cut to /16 and /32, no user names
+  full,
+};
+
+struct Log {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::text;
+  LogPrivacy privacy = LogPrivacy::none;
+};
+
+// Everything a configuration file can say, with what holds when it says nothing.
+struct Config {
+  std::vector<Listen> listen = {{Transport::udp, std::nullopt, 3478},
+                                {Transport::tcp, std::nullopt, 3478}};
+  std::vector<ExternalAddress> external_addresses;
+  Relay relay;
+  std::optional<TlsFiles> tls;
+  // realm, credentials, lifetimes, limits, peer rules. relay_addresses, own_addresses
+  // and nonce_key are filled in by the server.
+  turn::Options turn;
+  // TCP and TLS clients: connections at the same time, over all shards.
+  std::uint32_t connections = 10'000;
+  // Prometheus and health checks over HTTP; unset: off.
+  std::optional<Endpoint> metrics = Endpoint::parse("127.0.0.1:9641");
+  Log log;
+  // After SIGTERM: how long calls may go on before the server ends them.
+  std::chrono::seconds drain_timeout = 30s;
+  unsigned threads = 0;                   // shards; 0: one a core
+  std::filesystem::path state_directory;  // empty: $STATE_DIRECTORY, or ~/.local/state/yuelao
+  // What works and is still worth a second look: "file:line:column: sentence".
+  std::vector<std::string> warnings;
+};
+
+}  // namespace yuelao::config

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "config/element.hpp"
+#include "protocol/turn/options.hpp"
+
+namespace yuelao::config {
+
+// Users and shared secrets, and the files and environment variables they may come from.
+class SecretReader {
+ public:
+  // Relative file names start from `directory`.
+  explicit SecretReader(std::filesystem::path directory) : directory_{std::move(directory)} {}
+
+  const std::filesystem::path& directory() const { return directory_; }
+
+  Read<std::vector<turn::StaticUser>> users(const Element& element);
+  Read<std::vector<Secret>> rest_secrets(const Element& element);
+
+  // Files that others than their owner may read: an image or an orchestrator often
+  // leaves no choice, so they are told and not refused.
+  const std::vector<Problem>& warnings() const { return warnings_; }
+
+ private:
+  Read<turn::StaticUser> user(const Element& element);
+  Read<Secret> rest_secret(const Element& element);
+  Read<Secret> from_file(const Element& element);
+
+  std::filesystem::path directory_;
+  std::vector<Problem> warnings_;
+};
+
+// RFC 8489 prepares names, realms and passwords with OpaqueString before they are
+// compared or hashed; clients do the same.
+Read<std::string> read_prepared(const Element& element, std::size_t longest_bytes);
+
+// The keys an item of `users` and of `secrets` may have.
+extern const std::vector<std::string> user_keys;
+extern const std::vector<std::string> secret_keys;
+
+}  // namespace yuelao::config

@@ -1,0 +1,203 @@
+#include "config/settings.hpp"
+
+#include <array>
+#include <utility>
+
+#include "config/values.hpp"
+
+namespace yuelao::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr NumberBounds allocations{1, 1'000'000};
+constexpr NumberBounds allocations_or_unlimited{0, 1'000'000};
+constexpr NumberBounds channels{1, 4096};  // RFC 8656 §12 has 4096 numbers
+// A lifetime is what a crashed client costs; a day of it is already too much.
+constexpr DurationBounds lifetimes{1s, 24h};
+constexpr DurationBounds credential_lifetimes{1s, 24h * 3650};
+constexpr DurationBounds drain{0s, 24h};
+// RFC 8489 §14.9 and §14.14: under 128 characters, which may be up to 763 octets.
+constexpr std::size_t longest_quoted_bytes = 763;
+
+template <typename From, typename To>
+Read<void> assign(Read<From> value, To& to) {
+  if (!value) return std::unexpected{std::move(value.error())};
+  to = std::move(*value);
+  return {};
+}
+
+template <typename Enum, std::size_t n>
+Read<void> choose(const Element& element, const std::array<std::string_view, n>& words, Enum& to) {
+  const auto index = read_word(element, words);
+  if (!index) return std::unexpected{index.error()};
+  to = static_cast<Enum>(*index);
+  return {};
+}
+
+Read<void> read_relay_ports(const Element& element, Draft& draft) {
+  const auto ports = read_ports(element);
+  if (!ports) return std::unexpected{ports.error()};
+  draft.config.relay.first_port = ports->first;
+  draft.config.relay.last_port = ports->last;
+  return {};
+}
+
+// Relative names start where the configuration lies, wherever yuelao was started.
+Read<void> read_file_name(const Element& element, const Draft& draft, std::filesystem::path& to) {
+  const auto text = read_text(element);
+  if (!text) return std::unexpected{text.error()};
+  to = draft.secrets.directory() / *text;
+  return {};
+}
+
+TlsFiles& tls(Draft& draft) {
+  if (!draft.config.tls) draft.config.tls.emplace();
+  return *draft.config.tls;
+}
+
+Read<void> read_software(const Element& element, Draft& draft) {
+  auto text = read_prepared(element, longest_quoted_bytes);
+  if (!text) return std::unexpected{std::move(text.error())};
+  if (*text == "off") {
+    draft.config.turn.software.reset();
+  } else {
+    draft.config.turn.software = std::move(*text);
+  }
+  return {};
+}
+
+Read<void> read_state_directory(const Element& element, Draft& draft) {
+  const auto text = read_text(element);
+  if (!text) return std::unexpected{text.error()};
+  std::filesystem::path path{*text};
+  if (!path.is_absolute()) {
+    return problem(element,
+                   backquoted(*text) + " depends on where yuelao is started: begin it with `/`.");
+  }
+  draft.config.state_directory = std::move(path);
+  return {};
+}
+
+constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
+constexpr std::array<std::string_view, 3> log_privacies{"none", "truncated", "full"};
+
+using E = const Element&;
+using D = Draft&;
+
+constexpr std::array all_settings{
+    Setting{"listen",
+            [](E element, D draft) {
+              return assign(read_list(element, read_listen), draft.config.listen);
+            }},
+    Setting{"external_address",
+            [](E element, D draft) {
+              return assign(read_list(element, read_external_address),
+                            draft.config.external_addresses);
+            }},
+    Setting{"relay.addresses",
+            [](E element, D draft) {
+              return assign(read_list(element, read_address), draft.config.relay.addresses);
+            }},
+    Setting{"relay.ports", read_relay_ports},
+    Setting{
+        "tls.certificate",
+        [](E element, D draft) { return read_file_name(element, draft, tls(draft).certificate); }},
+    Setting{"tls.key",
+            [](E element, D draft) { return read_file_name(element, draft, tls(draft).key); }},
+    Setting{"realm",
+            [](E element, D draft) {
+              return assign(read_prepared(element, longest_quoted_bytes), draft.config.turn.realm);
+            }},
+    Setting{"users",
+            [](E element, D draft) {
+              return assign(draft.secrets.users(element), draft.config.turn.credentials.users);
+            }},
+    Setting{"secrets",
+            [](E element, D draft) {
+              return assign(draft.secrets.rest_secrets(element),
+                            draft.config.turn.credentials.rest_secrets);
+            }},
+    Setting{"peers.allow",
+            [](E element, D draft) {
+              return assign(read_list(element, read_range), draft.config.turn.peers.allow);
+            }},
+    Setting{"peers.deny",
+            [](E element, D draft) {
+              return assign(read_list(element, read_range), draft.config.turn.peers.deny);
+            }},
+    Setting{"limits.allocations",
+            [](E element, D draft) {
+              return assign(read_number(element, allocations),
+                            draft.config.turn.limits.allocations);
+            }},
+    Setting{"limits.per_user",
+            [](E element, D draft) {
+              return assign(read_number(element, allocations_or_unlimited),
+                            draft.config.turn.limits.allocations_per_user);
+            }},
+    Setting{"limits.per_client",
+            [](E element, D draft) {
+              return assign(read_number(element, allocations),
+                            draft.config.turn.limits.allocations_per_prefix);
+            }},
+    Setting{"limits.permissions",
+            [](E element, D draft) {
+              return assign(read_number(element, {1, 10'000}),
+                            draft.config.turn.limits.permissions_per_allocation);
+            }},
+    Setting{"limits.channels",
+            [](E element, D draft) {
+              return assign(read_number(element, channels),
+                            draft.config.turn.limits.channels_per_allocation);
+            }},
+    Setting{"limits.connections",
+            [](E element, D draft) {
+              return assign(read_number(element, allocations), draft.config.connections);
+            }},
+    Setting{"lifetimes.default",
+            [](E element, D draft) {
+              return assign(read_duration(element, lifetimes), draft.config.turn.default_lifetime);
+            }},
+    Setting{"lifetimes.maximum",
+            [](E element, D draft) {
+              return assign(read_duration(element, lifetimes), draft.config.turn.maximum_lifetime);
+            }},
+    Setting{"lifetimes.nonce",
+            [](E element, D draft) {
+              return assign(read_duration(element, lifetimes), draft.config.turn.nonce_lifetime);
+            }},
+    Setting{"lifetimes.longest_credential",
+            [](E element, D draft) {
+              return assign(read_duration(element, credential_lifetimes),
+                            draft.config.turn.credentials.longest_rest_lifetime);
+            }},
+    Setting{"software", read_software},
+    Setting{"metrics",
+            [](E element, D draft) { return assign(read_metrics(element), draft.config.metrics); }},
+    Setting{"log.level",
+            [](E element, D draft) { return choose(element, log_levels, draft.config.log.level); }},
+    Setting{
+        "log.format",
+        [](E element, D draft) { return choose(element, log_formats, draft.config.log.format); }},
+    Setting{"log.privacy",
+            [](E element, D draft) {
+              return choose(element, log_privacies, draft.config.log.privacy);
+            }},
+    Setting{"drain_timeout",
+            [](E element, D draft) {
+              return assign(read_duration(element, drain), draft.config.drain_timeout);
+            }},
+    Setting{"threads",
+            [](E element, D draft) {
+              return assign(read_number(element, {0, 256}), draft.config.threads);
+            }},
+    Setting{"state_directory", read_state_directory},
+};
+
+}  // namespace
+
+std::span<const Setting> settings() { return all_settings; }
+
+}  // namespace yuelao::config

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "config/config.hpp"
+#include "config/element.hpp"
+
+namespace yuelao::config {
+
+// Readers of one value: a Element into a type that cannot be wrong, or a Problem whose
+// sentence says what would be right.
+
+struct NumberBounds {
+  std::uint32_t least;
+  std::uint32_t most;
+};
+
+struct DurationBounds {
+  std::chrono::seconds least;
+  std::chrono::seconds most;
+};
+
+struct PortRange {
+  std::uint16_t first;
+  std::uint16_t last;
+};
+
+std::unexpected<Problem> problem(const Element& element, std::string sentence);
+
+Read<std::string> read_text(const Element& element);
+Read<std::uint32_t> read_number(const Element& element, NumberBounds bounds);
+// A number with its unit: "90s", "10m", "1h", "2d".
+Read<std::chrono::seconds> read_duration(const Element& element, DurationBounds bounds);
+Read<IpAddress> read_address(const Element& element);
+Read<IpRange> read_range(const Element& element);
+Read<PortRange> read_ports(const Element& element);
+// "udp:3478", "tls:192.0.2.1:443", "tcp:[2001:db8::1]:3478"
+Read<Listen> read_listen(const Element& element);
+// "203.0.113.5", "203.0.113.5/10.0.0.5", "turn.example.org", "turn.example.org/10.0.0.5"
+Read<ExternalAddress> read_external_address(const Element& element);
+// "127.0.0.1:9641", or "off"
+Read<std::optional<Endpoint>> read_metrics(const Element& element);
+
+// One of `words`; its index.
+Read<std::size_t> read_word(const Element& element, std::span<const std::string_view> words);
+
+// A list; a single value stands for a list of one, nothing for an empty one.
+template <typename T>
+Read<std::vector<T>> read_list(const Element& element, Read<T> (*read_item)(const Element&)) {
+  std::vector<T> values;
+  const std::span<const Element> items =
+      element.kind == Element::Kind::list ? std::span{element.items} : std::span{&element, 1};
+  if (element.kind == Element::Kind::nothing) return values;
+  for (const auto& item : items) {
+    auto value = read_item(item);
+    if (!value) return std::unexpected{std::move(value.error())};
+    values.push_back(std::move(*value));
+  }
+  return values;
+}
+
+}  // namespace yuelao::config

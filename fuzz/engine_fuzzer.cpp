@@ -1,0 +1,265 @@
+#include <array>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "fuzz/promise.hpp"
+#include "protocol/stun/attributes.hpp"
+#include "protocol/stun/credentials.hpp"
+#include "protocol/stun/message_writer.hpp"
+#include "protocol/turn/engine.hpp"
+
+// Drives one engine with a script of requests, data, time and world events read from
+// the input, beside a model of who may talk to whom, and checks the engine's promises
+// (ARCHITECTURE.md) after every step.
+namespace yuelao::turn {
+namespace {
+
+using namespace std::chrono_literals;
+using fuzz::promise;
+namespace attribute = stun::attribute;
+
+constexpr std::size_t client_count = 4;
+
+IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
+
+// Legal, forbidden and own peers, of both families.
+const std::array<Endpoint, 8> peers = {
+    Endpoint{address("1.1.1.1"), 1},     Endpoint{address("1.1.1.1"), 2},
+    Endpoint{address("9.9.9.9"), 9},     Endpoint{address("10.0.0.1"), 80},
+    Endpoint{address("5.5.5.5"), 50000}, Endpoint{address("5.5.5.5"), 22},
+    Endpoint{address("2600::1"), 1},     Endpoint{address("::1"), 1},
+};
+
+Options fuzz_options() {
+  Options options;
+  options.nonce_key = Secret{"0123456789abcdef0123456789abcdef"};
+  options.credentials.users = {{"alice", Secret{"wonderland"}}, {"bob", Secret{"builder"}}};
+  options.relay_addresses = {{address("5.5.5.5"), address("10.9.9.9")}};
+  options.peers.own_addresses = {address("5.5.5.5"), address("10.9.9.9")};
+  options.limits.allocations = 3;
+  options.limits.permissions_per_allocation = 2;
+  options.limits.channels_per_allocation = 2;
+  return options;
+}
+
+class CountingRandom final : public Random {
+ public:
+  void fill(MutableBytes out) override {
+    for (auto& octet : out) octet = static_cast<std::byte>(next_++);
+  }
+
+ private:
+  unsigned next_ = 0;
+};
+
+// The input as a source of choices; zeros once it is used up.
+class Script {
+ public:
+  explicit Script(Bytes octets) : octets_{octets} {}
+  bool over() const { return octets_.empty(); }
+  unsigned choose(unsigned count) {
+    if (over()) return 0;
+    const auto value = std::to_integer<unsigned>(octets_[0]);
+    octets_ = octets_.subspan(1);
+    return value % count;
+  }
+  Bytes take(std::size_t size) {
+    const auto taken = octets_.first(std::min(size, octets_.size()));
+    octets_ = octets_.subspan(taken.size());
+    return taken;
+  }
+
+ private:
+  Bytes octets_;
+};
+
+class Driver {
+ public:
+  explicit Driver(Bytes input) : script_{input} {}
+
+  void run() {
+    while (!script_.over()) step();
+    engine_.advance(now_, out_);
+    settle();
+    // After the last lifetime every table is empty.
+    now_.steady += options_.maximum_lifetime + 2s;
+    engine_.advance(now_, out_);
+    settle();
+    promise(engine_.allocation_count() == 0, "nothing outlives its lifetime");
+    promise(quota_.total() == 0 && quota_.users() == 0 && quota_.prefixes() == 0,
+            "what was counted is given back");
+    promise(open_.empty(), "every relay that opened is closed");
+  }
+
+ private:
+  void step() {
+    switch (script_.choose(8)) {
+      case 0:
+        return request(stun::Method::allocate);
+      case 1:
+        return request(stun::Method::refresh);
+      case 2:
+        return request(stun::Method::create_permission);
+      case 3:
+        return request(stun::Method::channel_bind);
+      case 4:
+        return send_to_peer();
+      case 5:
+        return receive_from_peer();
+      case 6:
+        return pass_time();
+      default:
+        return anything();
+    }
+  }
+
+  ClientPath path(unsigned client) const {
+    const bool stream = client == 3;
+    const auto socket = stream ? SocketRef::stream(client, 0) : SocketRef::listener(0);
+    const auto transport = stream ? Transport::tcp : Transport::udp;
+    const Endpoint from{address("7.7.7.7"), static_cast<std::uint16_t>(1000 + client)};
+    return {socket, {transport, from, {address("5.5.5.5"), 3478}}};
+  }
+
+  void request(stun::Method method) {
+    const auto from = path(script_.choose(client_count));
+    const bool alice = script_.choose(8) != 7;
+    const std::string_view user = alice ? "alice" : "bob";
+    std::array<std::byte, 12> id{};
+    store_u32(id, script_.choose(4) == 0 ? transaction_ : ++transaction_);
+    std::array<std::byte, 1024> buffer{};
+    stun::MessageWriter writer{buffer, method, stun::Class::request,
+                               stun::TransactionId::from_random(id)};
+    add_attributes(writer, method);
+    const auto nonce =
+        NonceSigner{options_.nonce_key, options_.realm, options_.nonce_lifetime}.make(
+            from.tuple.client, now_.wall);
+    writer.add(attribute::username, user)
+        .add(attribute::realm, std::string_view{options_.realm})
+        .add(attribute::nonce, std::string_view{nonce.data(), nonce.size()})
+        .add_integrity(stun::long_term_key(user, options_.realm, alice ? "wonderland" : "builder"));
+    engine_.on_client_message(from, writer.finish(), now_, out_);
+    settle();
+  }
+
+  void add_attributes(stun::MessageWriter& writer, stun::Method method) {
+    if (method == stun::Method::allocate) {
+      writer.add(attribute::requested_transport, static_cast<std::uint8_t>(17));
+    }
+    if (method == stun::Method::channel_bind) {
+      const auto number = static_cast<std::uint16_t>(0x4000 + script_.choose(3));
+      writer.add(attribute::channel_number, stun::ChannelNumber::from(number).value());
+    }
+    if (method == stun::Method::refresh || method == stun::Method::allocate) {
+      constexpr std::array lifetimes{0s, 1s, 700s, 5000s};
+      if (const auto pick = script_.choose(6); pick < 4) {
+        writer.add(attribute::lifetime, lifetimes.at(pick));
+      }
+      return;
+    }
+    const auto count = method == stun::Method::channel_bind ? 1 : script_.choose(4);
+    for (unsigned i = 0; i < count; ++i) {
+      writer.add(attribute::xor_peer_address, peers.at(script_.choose(peers.size())));
+    }
+  }
+
+  void send_to_peer() {
+    const auto from = path(script_.choose(client_count));
+    std::array<std::byte, 256> buffer{};
+    if (script_.choose(2) == 0) {
+      store_u16(buffer, static_cast<std::uint16_t>(0x4000 + script_.choose(3)));
+      engine_.on_client_message(from, Bytes{buffer}.first(4), now_, out_);
+    } else {
+      stun::MessageWriter writer{buffer, stun::Method::send, stun::Class::indication,
+                                 stun::TransactionId::from_random(std::array<std::byte, 12>{})};
+      writer.add(attribute::xor_peer_address, peers.at(script_.choose(peers.size())))
+          .add(attribute::data, script_.take(5));
+      engine_.on_client_message(from, writer.finish(), now_, out_);
+    }
+    settle();
+  }
+
+  void receive_from_peer() {
+    const RelayId relay{script_.choose(4), script_.choose(3)};
+    engine_.on_peer_datagram(relay, peers.at(script_.choose(peers.size())), script_.take(5), now_,
+                             out_);
+    settle();
+  }
+
+  void pass_time() {
+    constexpr std::array steps{1s, 299s, 300s, 600s, 3600s};
+    const auto time = steps.at(script_.choose(steps.size()));
+    now_.steady += time;
+    now_.wall += time;
+    if (script_.choose(2) == 0) engine_.advance(now_, out_);
+    settle();
+  }
+
+  void anything() {
+    const auto from = path(script_.choose(client_count));
+    if (script_.choose(4) == 0) {
+      engine_.on_client_closed(from, now_, out_);
+    } else {
+      engine_.on_client_message(from, script_.take(64), now_, out_);
+    }
+    settle();
+  }
+
+  // As a shard does; the scripted world refuses a relay now and then.
+  void settle() {
+    while (!out_.sends().empty() || !out_.commands().empty()) {
+      promise(out_.sends().size() <= 1, "an input is answered at most once");
+      for (const auto& send : out_.sends()) check(send);
+      out_.clear_sends();
+      for (const auto& command : out_.take_commands()) carry_out(command);
+    }
+    promise(engine_.consistent(), "tables and counters agree");
+    promise(engine_.allocation_count() == quota_.total(), "quota and table agree");
+  }
+
+  void check(const Send& send) const {
+    if (send.from.kind != SocketRef::Kind::relay) return;
+    const auto policy = PeerPolicy{options_.peers}.judge(send.to.address);
+    promise(policy != PeerPolicy::Verdict::forbidden, "a forbidden peer is never sent to");
+    if (policy == PeerPolicy::Verdict::own) {
+      promise(directory_.live(send.to), "of our own addresses only live relays are sent to");
+      promise(send.to.address == options_.relay_addresses[0].bound, "inside, not over the NAT");
+    }
+    promise(open_.contains({send.from.index, send.from.generation}), "a relay that is open sends");
+  }
+
+  void carry_out(const Command& command) {
+    if (const auto* open = std::get_if<OpenRelay>(&command)) {
+      if (script_.choose(8) == 7) {
+        return engine_.on_relay_opened(open->id, std::unexpected{RelayFailure::no_port}, now_,
+                                       out_);
+      }
+      promise(open_.insert(open->id).second, "a relay is opened once");
+      engine_.on_relay_opened(open->id, Endpoint{address("10.9.9.9"), next_port_++}, now_, out_);
+    }
+    if (const auto* close = std::get_if<CloseRelay>(&command)) {
+      promise(open_.erase(close->id) == 1, "a relay is closed once");
+    }
+  }
+
+  Script script_;
+  Options options_ = fuzz_options();
+  Now now_{SteadyTime{1000s}, WallTime{1'800'000'000s}};
+  CountingRandom random_;
+  QuotaLedger quota_{options_.limits};
+  RelayDirectory directory_{options_.relay_addresses};
+  Engine engine_{options_, {quota_, directory_}, random_};
+  Outbox out_;
+  std::set<RelayId> open_;
+  std::uint32_t transaction_ = 0;
+  std::uint16_t next_port_ = 50000;
+};
+
+}  // namespace
+}  // namespace yuelao::turn
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  yuelao::turn::Driver{std::as_bytes(std::span{data, size})}.run();
+  return 0;
+}

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "protocol/bytes.hpp"
+
+namespace yuelao::stun {
+
+// RFC 8489 §9.2.2: what the HMAC is keyed with under long-term credentials.
+using Md5Key = std::array<std::byte, 16>;
+using Sha256Key = std::array<std::byte, 32>;
+
+// MD5(user ":" realm ":" password), RFC 8489 §18.5.1.1. The three strings are
+// taken as they are: prepare them with opaque_string() first where they come from
+// a person.
+Md5Key long_term_key(std::string_view user, std::string_view realm, std::string_view password);
+// SHA-256 of the same, RFC 8489 §18.5.1.2.
+Sha256Key long_term_key_sha256(std::string_view user, std::string_view realm,
+                               std::string_view password);
+
+// RFC 8265 §4.2, the OpaqueString profile: non-ASCII spaces become U+0020, the
+// result is NFC; empty when the text is not UTF-8, is empty, or holds a character
+// that the FreeformClass (RFC 8264 §4.3) disallows.
+std::optional<std::string> opaque_string(std::string_view text);
+
+// SHA-256(user ":" realm), RFC 8489 §14.4; both prepared with opaque_string().
+std::array<std::byte, 32> user_hash(std::string_view user, std::string_view realm);
+
+// base64 of HMAC-SHA1(secret, user name): the password of a TURN REST user name
+// (draft-uberti-behave-turn-rest-00 §2.2).
+std::string rest_password(std::string_view secret, std::string_view user);
+
+// RFC 4648 §4, with padding.
+std::string base64(Bytes data);
+
+}  // namespace yuelao::stun

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/endpoint.hpp"
+#include "protocol/now.hpp"
+#include "protocol/stun/channel_number.hpp"
+#include "protocol/stun/credentials.hpp"
+#include "protocol/turn/request.hpp"
+#include "protocol/turn/socket_ref.hpp"
+
+namespace yuelao::turn {
+
+inline constexpr std::chrono::seconds permission_lifetime{300};  // RFC 8656 §9
+inline constexpr std::chrono::seconds channel_lifetime{600};     // RFC 8656 §12
+
+// Names an IP address; the peer's port does not matter (RFC 8656 §9).
+struct Permission {
+  IpAddress peer;
+  SteadyTime expires;
+  bool live_relays_only = false;  // one of our addresses, whose other ports stay closed
+  bool here = false;              // a relay address of ours: sent to as bound, not as advertised
+};
+
+struct ChannelBinding {
+  stun::ChannelNumber number;
+  Endpoint peer;
+  SteadyTime expires;
+};
+
+// RFC 8656 §3.2: one client's relayed transport address and what may pass through it.
+// Expiry is a comparison with `now`; what has expired is still in the lists until
+// something new needs the room.
+struct Allocation {
+  enum class State : std::uint8_t {
+    opening,  // OpenRelay is with the server; the client has no answer yet
+    open,
+  };
+
+  RelayId id;
+  ClientPath path;
+  ReplyTo reply_to;  // the Allocate that made it: a retransmission gets the same answer
+  std::string user;
+  stun::Md5Key key{};
+  State state = State::opening;
+  Family family = Family::ipv4;
+  Endpoint relayed;  // as advertised; once open
+  std::chrono::seconds lifetime{};
+  SteadyTime expires;
+  SteadyTime wakes;  // when the expiry wheel will look at it next
+  std::uint64_t session = 0;
+  std::vector<Permission> permissions;
+  std::vector<ChannelBinding> channels;
+
+  bool open(Now now) const { return state == State::open && !expired(now); }
+  bool expired(Now now) const { return expires <= now.steady; }
+
+  // Null: none that is alive.
+  const Permission* permission_for(const IpAddress& peer, Now now) const {
+    const auto found = std::ranges::find_if(permissions, [&](const Permission& permission) {
+      return permission.peer == peer && now.steady < permission.expires;
+    });
+    return found == permissions.end() ? nullptr : &*found;
+  }
+  const ChannelBinding* channel(stun::ChannelNumber number, Now now) const {
+    const auto found = std::ranges::find_if(channels, [&](const ChannelBinding& binding) {
+      return binding.number == number && now.steady < binding.expires;
+    });
+    return found == channels.end() ? nullptr : &*found;
+  }
+  const ChannelBinding* channel_to(const Endpoint& peer, Now now) const {
+    const auto found = std::ranges::find_if(channels, [&](const ChannelBinding& binding) {
+      return binding.peer == peer && now.steady < binding.expires;
+    });
+    return found == channels.end() ? nullptr : &*found;
+  }
+};
+
+}  // namespace yuelao::turn

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "protocol/endpoint.hpp"
+#include "protocol/turn/allocation.hpp"
+#include "protocol/turn/socket_ref.hpp"
+
+namespace yuelao::turn {
+
+// The allocations of a shard, found by five-tuple and by relay. Pointers stay valid
+// until the allocation is erased.
+class AllocationTable {
+ public:
+  // The five-tuple must be free.
+  Allocation& insert(const ClientPath& path);
+  void erase(RelayId id);
+
+  Allocation* find(const FiveTuple& tuple);
+  // Null for a relay that is gone, even where its slot has a new owner.
+  Allocation* find(RelayId id);
+
+  bool contains(const FiveTuple& tuple) const { return by_tuple_.contains(tuple); }
+  std::size_t size() const { return by_tuple_.size(); }
+
+  template <class Visitor>
+  void for_each(Visitor&& visit) const {
+    for (const auto& slot : slots_) {
+      if (slot.used) visit(slot.allocation);
+    }
+  }
+  template <class Visitor>
+  void for_each(Visitor&& visit) {
+    for (auto& slot : slots_) {
+      if (slot.used) visit(slot.allocation);
+    }
+  }
+
+  // True when both indexes and the free list agree.
+  bool consistent() const;
+
+ private:
+  struct Slot {
+    Allocation allocation;
+    std::uint32_t generation = 0;
+    bool used = false;
+  };
+
+  std::deque<Slot> slots_;
+  std::vector<std::uint32_t> free_;
+  boost::unordered_flat_map<FiveTuple, std::uint32_t> by_tuple_;
+};
+
+}  // namespace yuelao::turn

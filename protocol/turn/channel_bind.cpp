@@ -1,0 +1,61 @@
+// RFC 8656 §12.2, receiving a ChannelBind request.
+
+#include <algorithm>
+#include <array>
+
+#include "protocol/stun/attributes.hpp"
+#include "protocol/turn/engine.hpp"
+
+namespace yuelao::turn {
+
+namespace attribute = stun::attribute;
+using stun::ErrorCode;
+
+Answer Engine::bind_channel(Allocation& allocation, const AuthenticatedRequest& request, Now now) {
+  const auto number = request.message().get(attribute::channel_number);
+  const auto peer = request.message().get(attribute::xor_peer_address);
+  // Also a number outside 0x4000-0x4FFF: the codec refuses it.
+  if (!number || !peer) return Refusal{ErrorCode::bad_request};
+
+  // Neither the channel nor the peer may be bound to another; checked before anything
+  // is refreshed, so that asking wrongly keeps nothing alive.
+  const auto* by_number = allocation.channel(*number, now);
+  const auto* by_peer = allocation.channel_to(*peer, now);
+  if (by_number != by_peer) return Refusal{ErrorCode::bad_request};
+
+  if (peer->address.family() != allocation.family) {
+    return Refusal{ErrorCode::peer_address_family_mismatch};
+  }
+  if (!permits_endpoint(*peer)) return Refusal{ErrorCode::forbidden};
+  const std::array peers{peer->address};
+  if (!has_room_for(allocation, peers, now)) return Refusal{ErrorCode::insufficient_capacity};
+  if (!bind(allocation, *number, *peer, now)) return Refusal{ErrorCode::insufficient_capacity};
+  grant(allocation, peer->address, now);
+  return Success{};
+}
+
+// Of our own addresses only live relays may be bound: the rest are other services of
+// this machine.
+bool Engine::permits_endpoint(const Endpoint& peer) const {
+  const auto verdict = policy_.judge(peer.address);
+  return verdict == PeerPolicy::Verdict::allowed ||
+         (verdict == PeerPolicy::Verdict::own && shared_.directory.live(peer));
+}
+
+// Creates or refreshes the binding. False: the allocation has all the channels it may.
+bool Engine::bind(Allocation& allocation, stun::ChannelNumber number, const Endpoint& peer,
+                  Now now) {
+  auto& channels = allocation.channels;
+  std::erase_if(channels, [now](const ChannelBinding& b) { return b.expires <= now.steady; });
+  const auto expires = now.steady + channel_lifetime;
+  const auto found = std::ranges::find(channels, number, &ChannelBinding::number);
+  if (found != channels.end()) {
+    found->expires = expires;
+    return true;
+  }
+  if (channels.size() >= options_.limits.channels_per_allocation) return false;
+  channels.push_back({.number = number, .peer = peer, .expires = expires});
+  return true;
+}
+
+}  // namespace yuelao::turn

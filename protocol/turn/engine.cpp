@@ -1,0 +1,247 @@
+#include "protocol/turn/engine.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "protocol/stun/attributes.hpp"
+#include "protocol/turn/allocation.hpp"
+
+namespace yuelao::turn {
+namespace {
+
+namespace attribute = stun::attribute;
+using stun::ErrorCode;
+
+// RFC 7983 §7: what the first octet of a message says.
+constexpr bool is_stun(std::byte first) { return std::to_integer<unsigned>(first) < 4; }
+constexpr bool is_channel_data(std::byte first) {
+  const auto value = std::to_integer<unsigned>(first);
+  return value >= 64 && value < 80;
+}
+
+// The comprehension-required attributes that some method here reads, or may ignore.
+// Everything else below 0x8000 is answered with 420 (RFC 8489 §6.3.1).
+constexpr std::array understood = {
+    attribute::username.type,
+    attribute::message_integrity.type,
+    attribute::message_integrity_sha256.type,
+    attribute::realm.type,
+    attribute::nonce.type,
+    attribute::channel_number.type,
+    attribute::lifetime.type,
+    attribute::xor_peer_address.type,
+    attribute::data.type,
+    attribute::requested_address_family.type,
+    attribute::even_port.type,
+    attribute::requested_transport.type,
+};
+
+Drop drop_for(stun::ParseError error) {
+  return error == stun::ParseError::bad_fingerprint ? Drop::bad_fingerprint : Drop::malformed;
+}
+
+bool needs_allocation(stun::Method method) {
+  return method == stun::Method::refresh || method == stun::Method::create_permission ||
+         method == stun::Method::channel_bind;
+}
+
+}  // namespace
+
+Engine::Engine(const Options& options, Shared shared, Random& random)
+    : options_{options},
+      shared_{shared},
+      random_{random},
+      authentication_{options},
+      policy_{options.peers} {
+  std::array<std::byte, 8> seed{};
+  random_.fill(seed);
+  indications_ = load_u64(seed);
+}
+
+void Engine::on_client_message(const ClientPath& path, Bytes message, Now now, Outbox& out) {
+  if (message.empty()) return drop(Drop::malformed);
+  if (is_channel_data(message[0])) return relay_channel_data(path, message, now, out);
+  if (is_stun(message[0])) return on_stun(path, message, now, out);
+  drop(Drop::malformed);
+}
+
+void Engine::on_stun(const ClientPath& path, Bytes datagram, Now now, Outbox& out) {
+  const auto message = stun::Message::parse(datagram);
+  if (!message) return drop(drop_for(message.error()));
+  switch (message->message_class()) {
+    case stun::Class::request:
+      return on_request({path, *message}, now, out);
+    case stun::Class::indication:
+      // A Binding indication keeps a NAT's mapping alive and wants nothing.
+      if (message->method() == stun::Method::binding) return;
+      if (message->method() != stun::Method::send) return drop(Drop::unknown_method);
+      return relay_send_indication(path, *message, now, out);
+    // Answering an answer would let two servers talk to each other for ever.
+    case stun::Class::success:
+    case stun::Class::error:
+      return drop(Drop::not_a_request);
+  }
+}
+
+// RFC 8489 §6.3: basic checks, authentication, unknown attributes, then the method.
+void Engine::on_request(const Request& request, Now now, Outbox& out) {
+  const auto& message = request.message;
+  const auto to = ReplyTo::from(message);
+  if (message.method() == stun::Method::binding) {
+    return reply(to, binding(request), request.path, nullptr, now, out);
+  }
+  const bool known =
+      message.method() == stun::Method::allocate || needs_allocation(message.method());
+  // TURN has no RFC 3489 form (RFC 8656 §5).
+  if (!known || message.transaction_id().classic()) return drop(Drop::unknown_method);
+
+  const auto* allocation = allocations_.find(request.path.tuple);
+  std::optional<KnownUser> user;
+  if (allocation != nullptr) user.emplace(allocation->user, allocation->key);
+  const auto authenticated = authentication_.check(request, user, now.wall);
+  if (!authenticated) return reply(to, authenticated.error(), request.path, nullptr, now, out);
+
+  reply(to, dispatch(*authenticated, now, out), request.path, &authenticated->key(), now, out);
+}
+
+Answer Engine::dispatch(const AuthenticatedRequest& request, Now now, Outbox& out) {
+  const auto unknown = stun::unknown_required(request.message(), understood);
+  if (!unknown.empty()) return Refusal{ErrorCode::unknown_attribute, unknown};
+  if (request.message().method() == stun::Method::allocate) return allocate(request, now, out);
+  return on_allocation(request, now, out);
+}
+
+// RFC 8656 §5: what holds for every request but Allocate.
+Answer Engine::on_allocation(const AuthenticatedRequest& request, Now now, Outbox& out) {
+  auto* const allocation = allocations_.find(request.tuple());
+  if (allocation == nullptr || !allocation->open(now)) {
+    return Refusal{ErrorCode::allocation_mismatch};
+  }
+  if (allocation->user != request.user()) return Refusal{ErrorCode::wrong_credentials};
+  switch (request.message().method()) {
+    case stun::Method::refresh:
+      return refresh(*allocation, request, now, out);
+    case stun::Method::create_permission:
+      return create_permission(*allocation, request, now);
+    default:
+      return bind_channel(*allocation, request, now);
+  }
+}
+
+void Engine::reply(const ReplyTo& to, const Answer& answer, const ClientPath& path,
+                   const stun::Md5Key* key, Now now, Outbox& out) {
+  if (std::holds_alternative<Deferred>(answer)) return;
+  count(to.method, answer);
+  const ReplyContext context{.realm = options_.realm,
+                             .software = options_.software,
+                             .tuple = path.tuple,
+                             .nonce = authentication_.nonce_for(path.tuple.client, now.wall),
+                             .key = key};
+  const auto message = encode_reply(to, answer, context, out.scratch());
+  if (message.empty()) return drop(Drop::too_large);
+  out.send({.from = path.socket,
+            .source = path.tuple.server.address,
+            .to = path.tuple.client,
+            .prefix = out.keep(message.size()),
+            .payload = {}});
+}
+
+void Engine::count(stun::Method method, const Answer& answer) {
+  if (const auto* refusal = std::get_if<Refusal>(&answer)) {
+    ++counters_.requests_refused[slot(method)];
+    ++counters_.errors[slot(refusal->code)];
+  } else {
+    ++counters_.requests_succeeded[slot(method)];
+  }
+}
+
+void Engine::on_client_closed(const ClientPath& path, Now, Outbox& out) {
+  auto* const allocation = allocations_.find(path.tuple);
+  if (allocation != nullptr && allocation->path.socket == path.socket) {
+    end(*allocation, Notice::Event::allocation_deleted, out);
+  }
+}
+
+void Engine::advance(Now now, Outbox& out) {
+  expiry_.advance(now.steady, [&](RelayId id) {
+    auto* const allocation = allocations_.find(id);
+    // Gone, or an earlier reminder of one that was scheduled anew.
+    if (allocation == nullptr || now.steady < allocation->wakes) return;
+    if (!allocation->expired(now)) return wake_at_expiry(*allocation, now);
+    end_if_expired(allocation->path.tuple, now, out);
+  });
+}
+
+void Engine::wake_at_expiry(Allocation& allocation, Now now) {
+  allocation.wakes = expiry_.schedule(allocation.id, allocation.expires, now.steady);
+}
+
+void Engine::end_if_expired(const FiveTuple& tuple, Now now, Outbox& out) {
+  auto* const allocation = allocations_.find(tuple);
+  if (allocation == nullptr || !allocation->expired(now)) return;
+  ++counters_.allocations_expired;
+  end(*allocation, Notice::Event::allocation_expired, out);
+}
+
+// Takes an allocation out of every table. While its relay is still being opened the
+// late success finds nobody and closes it again.
+void Engine::end(Allocation& allocation, Notice::Event event, Outbox& out) {
+  if (allocation.state == Allocation::State::open) {
+    shared_.directory.remove(allocation.relayed);
+    out.command(CloseRelay{allocation.id});
+    out.command(notice(allocation, event));
+  }
+  shared_.quota.release(allocation.user, allocation.path.tuple.client.address);
+  allocations_.erase(allocation.id);
+}
+
+Notice Engine::notice(const Allocation& allocation, Notice::Event event) const {
+  return {.event = event,
+          .session = allocation.session,
+          .tuple = allocation.path.tuple,
+          .relayed = allocation.relayed,
+          .user = allocation.user};
+}
+
+void Engine::reconfigure(const Options& options) {
+  options_ = options;
+  authentication_ = Authentication{options_};
+  policy_ = PeerPolicy{options_.peers};
+  forget_forbidden_peers();
+}
+
+void Engine::close_all(Now, Outbox& out) {
+  std::vector<RelayId> ids;
+  allocations_.for_each([&](const Allocation& allocation) { ids.push_back(allocation.id); });
+  for (const auto id : ids) end(*allocations_.find(id), Notice::Event::allocation_deleted, out);
+}
+
+Gauges Engine::gauges(Now now) const {
+  Gauges gauges;
+  allocations_.for_each([&](const Allocation& allocation) {
+    if (!allocation.open(now)) return;
+    const auto transport = static_cast<std::size_t>(allocation.path.tuple.transport);
+    ++gauges.allocations[transport][allocation.family == Family::ipv4 ? 0 : 1];
+    const auto alive = [now](const auto& entry) { return now.steady < entry.expires; };
+    gauges.permissions +=
+        static_cast<std::uint64_t>(std::ranges::count_if(allocation.permissions, alive));
+    gauges.channels +=
+        static_cast<std::uint64_t>(std::ranges::count_if(allocation.channels, alive));
+  });
+  return gauges;
+}
+
+bool Engine::consistent() const {
+  bool sound = allocations_.consistent();
+  allocations_.for_each([&](const Allocation& allocation) {
+    const bool open = allocation.state == Allocation::State::open;
+    sound &= !open || shared_.directory.live(allocation.relayed);
+    sound &= allocation.permissions.size() <= options_.limits.permissions_per_allocation;
+    sound &= allocation.channels.size() <= options_.limits.channels_per_allocation;
+    sound &= open || (allocation.permissions.empty() && allocation.channels.empty());
+  });
+  return sound;
+}
+
+}  // namespace yuelao::turn

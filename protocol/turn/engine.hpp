@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <span>
+
+#include "protocol/bytes.hpp"
+#include "protocol/now.hpp"
+#include "protocol/random.hpp"
+#include "protocol/turn/allocation_table.hpp"
+#include "protocol/turn/authentication.hpp"
+#include "protocol/turn/counters.hpp"
+#include "protocol/turn/expiry_wheel.hpp"
+#include "protocol/turn/options.hpp"
+#include "protocol/turn/outbox.hpp"
+#include "protocol/turn/peer_policy.hpp"
+#include "protocol/turn/quota.hpp"
+#include "protocol/turn/relay_directory.hpp"
+#include "protocol/turn/request.hpp"
+#include "protocol/turn/socket_ref.hpp"
+
+namespace yuelao::turn {
+
+// Why a relay could not be opened. Each is answered with 508 (RFC 8656 §7.2).
+enum class RelayFailure : std::uint8_t { no_port, no_descriptor, bind_failed };
+
+// What the shards of one server have in common. Outlives the engines.
+struct Shared {
+  Quota& quota;
+  RelayDirectory& directory;
+};
+
+// The sans-IO TURN server of one shard: all its state and every decision, no socket,
+// clock, lock or log. Entries are called one after another from one thread, each with
+// an outbox that has room; what the engine wants done is in the outbox afterwards.
+class Engine {
+ public:
+  // `options` as validated by the configuration; `shared` and `random` outlive this.
+  Engine(const Options& options, Shared shared, Random& random);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // A datagram from a client, or one whole message off a stream (StreamFraming).
+  // RFC 7983 §7: the first octet says what it is.
+  void on_client_message(const ClientPath& path, Bytes message, Now now, Outbox& out);
+  // A datagram that reached the relay's socket. `peer` is its source address.
+  void on_peer_datagram(RelayId relay, const Endpoint& peer, Bytes payload, Now now, Outbox& out);
+  // The outcome of OpenRelay: the endpoint's address is RelayAddress::bound.
+  void on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure> bound, Now now,
+                       Outbox& out);
+  // The client's stream ended: RFC 8656 §7.2's allocation on it ends too.
+  void on_client_closed(const ClientPath& path, Now now, Outbox& out);
+  // Gives back what has expired; about once a second. Expiry itself needs no call.
+  void advance(Now now, Outbox& out);
+
+  // New options for what comes; sessions that are up stay up. Relay addresses do not
+  // change this way: the directory is built from them at the start.
+  void reconfigure(const Options& options);
+  // From now on Allocate is answered with 508; everything else goes on.
+  void drain() { draining_ = true; }
+  // Ends every allocation, as at the end of a drain.
+  void close_all(Now now, Outbox& out);
+
+  const Counters& counters() const { return counters_; }
+  // For drops that only the server can see.
+  Counters& counters() { return counters_; }
+  Gauges gauges(Now now) const;
+  std::size_t allocation_count() const { return allocations_.size(); }
+  // A stream without one may be closed when it is idle.
+  bool has_allocation(const FiveTuple& tuple) const { return allocations_.contains(tuple); }
+
+  // True when the tables, counters and expiry agree with each other; for tests and fuzzing.
+  bool consistent() const;
+
+ private:
+  void on_stun(const ClientPath& path, Bytes datagram, Now now, Outbox& out);
+  void on_request(const Request& request, Now now, Outbox& out);
+  Answer binding(const Request& request) const;
+  Answer dispatch(const AuthenticatedRequest& request, Now now, Outbox& out);
+  Answer on_allocation(const AuthenticatedRequest& request, Now now, Outbox& out);
+
+  // One RFC procedure a file.
+  Answer allocate(const AuthenticatedRequest& request, Now now, Outbox& out);
+  Answer open_relay(const AuthenticatedRequest& request, OpenRelay wanted, Now now, Outbox& out);
+  Answer refresh(Allocation& allocation, const AuthenticatedRequest& request, Now now, Outbox& out);
+  Answer create_permission(Allocation& allocation, const AuthenticatedRequest& request, Now now);
+  Answer bind_channel(Allocation& allocation, const AuthenticatedRequest& request, Now now);
+  void relay_channel_data(const ClientPath& path, Bytes message, Now now, Outbox& out);
+  void relay_send_indication(const ClientPath& path, const stun::Message& message, Now now,
+                             Outbox& out);
+  void relay_to_peer(const Allocation& allocation, const Endpoint& peer, Bytes payload, Now now,
+                     Outbox& out);
+
+  void reply(const ReplyTo& to, const Answer& answer, const ClientPath& path,
+             const stun::Md5Key* key, Now now, Outbox& out);
+  void count(stun::Method method, const Answer& answer);
+  void drop(Drop reason) { ++counters_.drops[static_cast<std::size_t>(reason)]; }
+
+  Bytes data_indication_header(const Endpoint& peer, std::size_t payload_size, Outbox& out);
+
+  std::chrono::seconds initial_lifetime(const stun::Message& message) const;
+  Success allocated(const Allocation& allocation, Now now) const;
+  void wake_at_expiry(Allocation& allocation, Now now);
+  void end_if_expired(const FiveTuple& tuple, Now now, Outbox& out);
+  void end(Allocation& allocation, Notice::Event event, Outbox& out);
+  Notice notice(const Allocation& allocation, Notice::Event event) const;
+
+  // Whether a permission or channel to `peer` may stand: 403 otherwise.
+  bool permits_address(const IpAddress& peer) const;
+  bool permits_endpoint(const Endpoint& peer) const;
+  bool live_relays_only(const IpAddress& peer) const;
+  bool has_room_for(Allocation& allocation, std::span<const IpAddress> peers, Now now) const;
+  void grant(Allocation& allocation, const IpAddress& peer, Now now);
+  bool bind(Allocation& allocation, stun::ChannelNumber number, const Endpoint& peer, Now now);
+  void forget_forbidden_peers();
+
+  Options options_;
+  Shared shared_;
+  Random& random_;
+  Authentication authentication_;
+  PeerPolicy policy_;
+  AllocationTable allocations_;
+  ExpiryWheel expiry_;
+  Counters counters_;
+  std::uint64_t indications_ = 0;  // seeded at random, counts Data indications
+  bool draining_ = false;
+};
+
+}  // namespace yuelao::turn

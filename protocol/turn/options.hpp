@@ -1,0 +1,88 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/endpoint.hpp"
+#include "protocol/ip_range.hpp"
+#include "protocol/secret.hpp"
+
+namespace yuelao::turn {
+
+using namespace std::chrono_literals;
+
+// A user with a password that never expires (MiroTalk, Briefing).
+struct StaticUser {
+  std::string name;  // prepared with stun::opaque_string
+  Secret password;   // prepared with stun::opaque_string
+};
+
+// Who may allocate. Static users and TURN REST secrets work at the same time; with
+// neither, every request that needs credentials is refused.
+struct Credentials {
+  std::vector<StaticUser> users;
+  // Shared secrets of the TURN REST scheme (draft-uberti-behave-turn-rest-00). Several,
+  // so that one can be rotated out while its credentials still live.
+  std::vector<Secret> rest_secrets;
+  // REST user names that expire later than this from now are refused: somebody wrote
+  // milliseconds, or wants a credential for ever.
+  std::chrono::seconds longest_rest_lifetime = 48h;
+};
+
+// An address that relays are opened on. `bound` is the one this machine has;
+// `advertised` is the one clients are told, different behind a 1:1 NAT.
+struct RelayAddress {
+  IpAddress advertised;
+  IpAddress bound;
+};
+
+// Which peers a client may reach. `allow` wins over `deny`, which adds to the built-in
+// list of special-purpose addresses (peer_policy.cpp).
+struct PeerRules {
+  std::vector<IpRange> allow;
+  std::vector<IpRange> deny;
+  // Every address this machine answers on, external ones too: only their live relay
+  // ports are legal peers, unless `allow` names them.
+  std::vector<IpAddress> own_addresses;
+};
+
+struct Limits {
+  std::uint32_t allocations = 20'000;
+  // 0 = no limit of its own. Meeting systems put many sessions under one name.
+  std::uint32_t allocations_per_user = 0;
+  // Per client prefix: an IPv4 address, or an IPv6 /64. An office behind one NAT shares it.
+  std::uint32_t allocations_per_prefix = 500;
+  std::uint32_t permissions_per_allocation = 100;
+  std::uint32_t channels_per_allocation = 100;
+};
+
+struct Options {
+  // Names the protection space in challenges (RFC 8489 §14.9); clients hash it into
+  // their key, so it changes only together with nothing else.
+  std::string realm = "yuelao";
+  // Sent as SOFTWARE when set. Off: it tells attackers more than it tells anybody else,
+  // and makes answers to forged requests longer.
+  std::optional<std::string> software;
+
+  // RFC 8656 §7.2. Clients that ask for less get the default.
+  std::chrono::seconds default_lifetime = 600s;
+  std::chrono::seconds maximum_lifetime = 3600s;
+
+  // How long a 401's nonce may be used. Shorter costs clients a 438 round trip
+  // more often; longer lets a captured request be replayed from the same address.
+  std::chrono::seconds nonce_lifetime = 10min;
+  // Signs nonces; 32 octets from a cryptographic source. Servers that share it accept
+  // each other's nonces.
+  Secret nonce_key;
+
+  Credentials credentials;
+  // In order of preference; a family without one answers 440.
+  std::vector<RelayAddress> relay_addresses;
+  PeerRules peers;
+  Limits limits;
+};
+
+}  // namespace yuelao::turn

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "protocol/bytes.hpp"
+#include "protocol/endpoint.hpp"
+#include "protocol/turn/counters.hpp"
+#include "protocol/turn/socket_ref.hpp"
+
+namespace yuelao::turn {
+
+// One datagram (or one stream message) to put on the wire: `prefix`, `payload` and
+// `padding` zero octets, in this order. The views live until the end of the round:
+// `prefix` in the outbox, `payload` there or in the slot it was received into.
+struct Send {
+  SocketRef from;
+  // The local address to send from, for a listener bound to the unspecified address.
+  IpAddress source;
+  Endpoint to;  // of no meaning for a stream
+  Bytes prefix;
+  Bytes payload;
+  std::uint8_t padding = 0;
+};
+
+// RFC 8656 §18.7: which ports will do for a relay.
+enum class Parity : std::uint8_t { any, even };
+
+// What the world may refuse; the outcome comes back through Engine::on_relay_opened.
+struct OpenRelay {
+  RelayId id;
+  Family family;
+  Parity parity = Parity::any;
+};
+// The relay's socket and port are free again. Given once for every relay that opened.
+struct CloseRelay {
+  RelayId id;
+};
+// The client broke the protocol on a stream, or its allocation is gone for good.
+struct CloseClient {
+  SocketRef stream;
+};
+// Something an operator may want in the log. Whether the endpoint and the user are
+// written depends on the log's privacy mode, which is the server's business.
+struct Notice {
+  enum class Event : std::uint8_t { allocation_created, allocation_deleted, allocation_expired };
+  Event event;
+  std::uint64_t session = 0;  // meaningless outside the log
+  FiveTuple tuple;
+  Endpoint relayed;
+  std::string user;
+};
+using Command = std::variant<OpenRelay, CloseRelay, CloseClient, Notice>;
+
+// What the engine wants done, as values in the order they were decided. The server
+// gives an outbox with room to every entry of the engine, carries out the sends, then
+// the commands, and clears it.
+class Outbox {
+ public:
+  // Sends before the outbox must be flushed, and the octets composed messages may
+  // take. Every entry of the engine needs at most one send and `message_limit` octets.
+  static constexpr std::size_t send_limit = 64;
+  static constexpr std::size_t message_limit = 1536;
+
+  Outbox();
+
+  bool has_room() const {
+    return sends_.size() < send_limit && scratch_used_ + message_limit <= scratch_limit;
+  }
+  std::span<const Send> sends() const { return sends_; }
+  std::span<const Command> commands() const { return commands_; }
+  // Forgets sends, commands and composed octets; drops stay counted with the engine.
+  void clear();
+  // Forgets the commands alone, once they are carried out.
+  void clear_sends();
+  std::vector<Command> take_commands();
+
+  // For the engine.
+  MutableBytes scratch();        // message_limit octets to compose into
+  Bytes keep(std::size_t size);  // the first `size` of them stay until clear()
+  void send(const Send& send) { sends_.push_back(send); }
+  void command(Command command) { commands_.push_back(std::move(command)); }
+
+ private:
+  static constexpr std::size_t scratch_limit = send_limit * message_limit;
+
+  std::vector<Send> sends_;
+  std::vector<Command> commands_;
+  std::unique_ptr<std::byte[]> scratch_;
+  std::size_t scratch_used_ = 0;
+};
+
+}  // namespace yuelao::turn

@@ -1,0 +1,52 @@
+#include "protocol/turn/quota.hpp"
+
+#include "protocol/ip_range.hpp"
+
+namespace yuelao::turn {
+namespace {
+
+// A household or an office: one IPv4 address, or the /64 an IPv6 host picks its own
+// addresses from as often as it likes.
+IpAddress client_prefix(const IpAddress& client) {
+  return client.family() == Family::ipv4 ? client : network_of(client, 64);
+}
+
+bool full(std::uint64_t count, std::uint32_t limit) { return limit != 0 && count >= limit; }
+
+template <class Map, class Key>
+std::uint32_t count_of(const Map& map, const Key& key) {
+  const auto found = map.find(key);
+  return found == map.end() ? 0 : found->second;
+}
+
+// Entries that count nothing go, so that the maps never outgrow the live allocations.
+template <class Map, class Key>
+void take_one(Map& map, const Key& key) {
+  const auto found = map.find(key);
+  if (found == map.end()) return;
+  if (--found->second == 0) map.erase(found);
+}
+
+}  // namespace
+
+Admission QuotaLedger::admit(std::string_view user, const IpAddress& client) {
+  const std::string name{user};
+  const auto prefix = client_prefix(client);
+  if (full(total_, limits_.allocations)) return Admission::server_full;
+  if (full(count_of(by_user_, name), limits_.allocations_per_user)) return Admission::user_full;
+  if (full(count_of(by_prefix_, prefix), limits_.allocations_per_prefix)) {
+    return Admission::prefix_full;
+  }
+  ++by_user_[name];
+  ++by_prefix_[prefix];
+  ++total_;
+  return Admission::admitted;
+}
+
+void QuotaLedger::release(std::string_view user, const IpAddress& client) {
+  take_one(by_user_, std::string{user});
+  take_one(by_prefix_, client_prefix(client));
+  if (total_ > 0) --total_;
+}
+
+}  // namespace yuelao::turn

@@ -1,0 +1,124 @@
+// The packet path: RFC 8656 §11.2 (Send), §11.3 (from a peer), §12.6 and §12.7
+// (ChannelData). Every refusal is silent: the datagram may carry a forged source, and
+// an answer would make the relay a reflector. Nothing here allocates memory.
+
+#include "protocol/stun/attributes.hpp"
+#include "protocol/stun/message_writer.hpp"
+#include "protocol/turn/engine.hpp"
+
+namespace yuelao::turn {
+namespace {
+
+namespace attribute = stun::attribute;
+
+constexpr std::size_t channel_header_bytes = 4;
+constexpr std::size_t attribute_header_bytes = 4;
+
+constexpr std::array understood_in_send = {
+    attribute::xor_peer_address.type,
+    attribute::data.type,
+};
+
+// RFC 8656 §12.5: padded to four on a stream; not in a datagram, where the padding
+// would be three wasted octets.
+std::uint8_t channel_padding(const ClientPath& path, std::size_t size) {
+  if (path.tuple.transport == Transport::udp) return 0;
+  return static_cast<std::uint8_t>(padding_to_four(size));
+}
+
+// Nobody answers an indication, so its id need not be unpredictable, only unlike others.
+stun::TransactionId indication_id(std::uint64_t number) {
+  std::array<std::byte, 12> id{};
+  store_u64(id, number);
+  return stun::TransactionId::from_random(id);
+}
+
+}  // namespace
+
+void Engine::relay_channel_data(const ClientPath& path, Bytes message, Now now, Outbox& out) {
+  if (message.size() < channel_header_bytes) return drop(Drop::malformed);
+  const auto number = stun::ChannelNumber::from(load_u16(message));
+  const std::size_t size = load_u16(message.subspan(2));
+  if (!number || message.size() - channel_header_bytes < size) return drop(Drop::malformed);
+
+  const auto* allocation = allocations_.find(path.tuple);
+  if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
+  const auto* channel = allocation->channel(*number, now);
+  if (channel == nullptr) return drop(Drop::no_channel);
+  relay_to_peer(*allocation, channel->peer, message.subspan(channel_header_bytes, size), now, out);
+}
+
+void Engine::relay_send_indication(const ClientPath& path, const stun::Message& message, Now now,
+                                   Outbox& out) {
+  if (!stun::unknown_required(message, understood_in_send).empty()) {
+    return drop(Drop::unknown_attribute);
+  }
+  const auto peer = message.get(attribute::xor_peer_address);
+  const auto data = message.get(attribute::data);
+  if (!peer || !data) return drop(Drop::malformed);
+
+  const auto* allocation = allocations_.find(path.tuple);
+  if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
+  relay_to_peer(*allocation, *peer, *data, now, out);
+}
+
+// RFC 8656 §9: nothing goes to a peer without a permission, on channels neither.
+void Engine::relay_to_peer(const Allocation& allocation, const Endpoint& peer, Bytes payload,
+                           Now now, Outbox& out) {
+  if (peer.address.family() != allocation.family) return drop(Drop::wrong_family);
+  const auto* permission = allocation.permission_for(peer.address, now);
+  if (permission == nullptr) return drop(Drop::no_permission);
+  if (permission->live_relays_only && !shared_.directory.live(peer))
+    return drop(Drop::forbidden_peer);
+
+  ++counters_.client_to_peer.packets;
+  counters_.client_to_peer.bytes += payload.size();
+  out.send({.from = SocketRef::relay(allocation.id),
+            .source = {},
+            .to = permission->here ? shared_.directory.to_bound(peer) : peer,
+            .prefix = {},
+            .payload = payload});
+}
+
+void Engine::on_peer_datagram(RelayId relay, const Endpoint& source, Bytes payload, Now now,
+                              Outbox& out) {
+  const auto* allocation = allocations_.find(relay);
+  if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
+  const auto peer = shared_.directory.to_advertised(source);
+  if (allocation->permission_for(peer.address, now) == nullptr) return drop(Drop::no_permission);
+
+  Send send{.from = allocation->path.socket,
+            .source = allocation->path.tuple.server.address,
+            .to = allocation->path.tuple.client,
+            .prefix = {},
+            .payload = payload};
+  if (const auto* channel = allocation->channel_to(peer, now)) {
+    const auto header = out.scratch();
+    store_u16(header, channel->number.value());
+    store_u16(header.subspan(2), static_cast<std::uint16_t>(payload.size()));
+    send.prefix = out.keep(channel_header_bytes);
+    send.padding = channel_padding(allocation->path, payload.size());
+  } else {
+    send.prefix = data_indication_header(peer, payload.size(), out);
+    send.padding = static_cast<std::uint8_t>(padding_to_four(payload.size()));
+  }
+  ++counters_.peer_to_client.packets;
+  counters_.peer_to_client.bytes += payload.size();
+  out.send(send);
+}
+
+// A Data indication up to where its payload begins; the payload is not copied.
+Bytes Engine::data_indication_header(const Endpoint& peer, std::size_t payload_size, Outbox& out) {
+  const auto buffer = out.scratch();
+  stun::MessageWriter writer{buffer, stun::Method::data, stun::Class::indication,
+                             indication_id(++indications_)};
+  const auto size = writer.add(attribute::xor_peer_address, peer).finish().size();
+  const auto value_size = payload_size + padding_to_four(payload_size);
+  store_u16(buffer.subspan(size), attribute::data.type.value);
+  store_u16(buffer.subspan(size + 2), static_cast<std::uint16_t>(payload_size));
+  const auto body = size - stun::header_bytes + attribute_header_bytes + value_size;
+  store_u16(buffer.subspan(2), static_cast<std::uint16_t>(body));
+  return out.keep(size + attribute_header_bytes);
+}
+
+}  // namespace yuelao::turn

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "protocol/endpoint.hpp"
+#include "protocol/stun/credentials.hpp"
+#include "protocol/stun/error_code.hpp"
+#include "protocol/stun/message.hpp"
+#include "protocol/turn/nonce.hpp"
+#include "protocol/turn/socket_ref.hpp"
+
+namespace yuelao::turn {
+
+// A STUN request as it came in; lives as long as the datagram.
+struct Request {
+  const ClientPath& path;
+  const stun::Message& message;
+};
+
+// A request whose sender knows the password of `user`. Only Authentication makes one,
+// so a handler that takes it cannot be reached without.
+class AuthenticatedRequest {
+ public:
+  const ClientPath& path() const { return request_.path; }
+  const FiveTuple& tuple() const { return request_.path.tuple; }
+  const stun::Message& message() const { return request_.message; }
+  std::string_view user() const { return user_; }
+  const stun::Md5Key& key() const { return key_; }
+
+ private:
+  friend class Authentication;
+  AuthenticatedRequest(const Request& request, std::string_view user, const stun::Md5Key& key)
+      : request_{request}, user_{user}, key_{key} {}
+
+  Request request_;
+  std::string_view user_;
+  stun::Md5Key key_;
+};
+
+// What a handler answers. Everything a success can carry, each where its method has it.
+struct Success {
+  std::optional<Endpoint> mapped{};
+  std::optional<Endpoint> relayed{};
+  std::optional<std::chrono::seconds> lifetime{};
+};
+// 401 and 438 get a challenge (REALM, NONCE) from the encoder.
+struct Refusal {
+  stun::ErrorCode code;
+  stun::UnknownAttributes unknown{};
+};
+// The world is asked first; the answer follows with its outcome, or never.
+struct Deferred {};
+using Answer = std::variant<Success, Refusal, Deferred>;
+
+// What of a request its answer needs, kept while the answer is deferred.
+struct ReplyTo {
+  stun::Method method{};
+  stun::TransactionId id;
+  // A client that checks fingerprints sends them; others are spared eight octets.
+  bool fingerprint = false;
+
+  static ReplyTo from(const stun::Message& message) {
+    return {message.method(), message.transaction_id(), message.has_fingerprint()};
+  }
+};
+
+// What replies say beside the answer itself.
+struct ReplyContext {
+  const std::string& realm;
+  const std::optional<std::string>& software;
+  const FiveTuple& tuple;
+  NonceText nonce;                    // for challenges
+  const stun::Md5Key* key = nullptr;  // signs the reply; null before authentication
+};
+
+// Composes the one STUN response to a request: the view is inside `out`. Empty when
+// `out` is too small, or the answer is deferred.
+Bytes encode_reply(const ReplyTo& to, const Answer& answer, const ReplyContext& context,
+                   MutableBytes out);
+
+}  // namespace yuelao::turn

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+#include "protocol/endpoint.hpp"
+
+namespace yuelao::turn {
+
+// An index into a table whose slots are used again, with the slot's generation: a
+// late event for what used the slot before misses instead of hitting its successor.
+struct RelayId {
+  std::uint32_t index = 0;
+  std::uint32_t generation = 0;
+  friend constexpr auto operator<=>(RelayId, RelayId) = default;
+};
+
+// One of the server's sockets. Listeners and streams are numbered by the server and
+// only handed back by the engine; a relay's number is the engine's RelayId.
+struct SocketRef {
+  enum class Kind : std::uint8_t { listener, stream, relay };
+  Kind kind = Kind::listener;
+  std::uint32_t index = 0;
+  std::uint32_t generation = 0;
+
+  static constexpr SocketRef listener(std::uint32_t index) { return {Kind::listener, index, 0}; }
+  static constexpr SocketRef stream(std::uint32_t index, std::uint32_t generation) {
+    return {Kind::stream, index, generation};
+  }
+  static constexpr SocketRef relay(RelayId id) { return {Kind::relay, id.index, id.generation}; }
+  friend constexpr auto operator<=>(SocketRef, SocketRef) = default;
+};
+
+// Where a client's message came in, and so where its answer goes out.
+struct ClientPath {
+  SocketRef socket;
+  FiveTuple tuple;
+};
+
+}  // namespace yuelao::turn

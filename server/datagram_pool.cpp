@@ -1,0 +1,40 @@
+#include "server/datagram_pool.hpp"
+
+#include <algorithm>
+
+namespace yuelao::server {
+
+DatagramPool::DatagramPool()
+    : memory_{std::make_unique_for_overwrite<std::byte[]>(slot_count * slot_stride)} {
+  for (std::size_t i = 0; i < slot_count; ++i) {
+    vectors_[i] = {memory_.get() + i * slot_stride, slot_bytes};
+    msghdr& header = headers_[i].msg_hdr;
+    header.msg_name = sources_[i].data();
+    header.msg_iov = &vectors_[i];
+    header.msg_iovlen = 1;
+    header.msg_control = controls_[i].data();
+  }
+}
+
+std::span<mmsghdr> DatagramPool::prepare(std::size_t limit) {
+  const std::span headers{headers_.data() + used_, std::min(limit, free())};
+  // The kernel writes these when it receives; the rest stays as it is.
+  for (mmsghdr& header : headers) {
+    header.msg_hdr.msg_namelen = SocketAddress::capacity;
+    header.msg_hdr.msg_controllen = control_bytes;
+  }
+  return headers;
+}
+
+std::span<Datagram> DatagramPool::take(std::size_t received) {
+  const std::span datagrams{datagrams_.data() + used_, received};
+  for (std::size_t i = 0; i < received; ++i) {
+    const std::size_t slot = used_ + i;
+    const auto* octets = static_cast<const std::byte*>(vectors_[slot].iov_base);
+    datagrams[i] = {sources_[slot].endpoint(), IpAddress{}, {octets, headers_[slot].msg_len}};
+  }
+  used_ += received;
+  return datagrams;
+}
+
+}  // namespace yuelao::server

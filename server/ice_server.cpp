@@ -1,0 +1,129 @@
+#include "server/ice_server.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "config/duration.hpp"
+#include "protocol/stun/credentials.hpp"
+
+namespace yuelao::server {
+namespace {
+
+using config::Config;
+using config::Listen;
+using turn::StaticUser;
+
+constexpr std::size_t longest_user_name_bytes = 508;  // RFC 8489 §14.3
+
+std::string in_url(const IpAddress& address) {
+  return address.family() == Family::ipv6 ? "[" + address.to_string() + "]" : address.to_string();
+}
+
+void add_once(std::vector<std::string>& words, std::string word) {
+  if (std::ranges::find(words, word) == words.end()) words.push_back(std::move(word));
+}
+
+// The names clients reach every listener by. A host name covers all of this machine's
+// addresses, and is what a certificate is for.
+std::vector<std::string> public_hosts(const Config& config) {
+  std::vector<std::string> hosts;
+  for (const auto& external : config.external_addresses) {
+    if (!IpAddress::parse(external.public_host)) add_once(hosts, external.public_host);
+  }
+  if (!hosts.empty()) return hosts;
+  for (const auto& relay : config.turn.relay_addresses) add_once(hosts, in_url(relay.advertised));
+  return hosts;
+}
+
+std::vector<std::string> hosts_of(const Listen& listen, const Config& config) {
+  if (!listen.address) return public_hosts(config);
+  const auto& relays = config.turn.relay_addresses;
+  const auto translated = std::ranges::find(relays, *listen.address, &turn::RelayAddress::bound);
+  if (translated == relays.end() || translated->advertised == translated->bound) {
+    return {in_url(*listen.address)};
+  }
+  // Behind a NAT: the name, or the public address this one stands for.
+  for (const auto& external : config.external_addresses) {
+    const bool ours = !external.bound || external.bound == listen.address;
+    if (ours && !IpAddress::parse(external.public_host)) return {external.public_host};
+  }
+  return {in_url(translated->advertised)};
+}
+
+struct UrlForm {
+  std::string_view scheme;
+  std::string_view query;
+};
+
+void add_urls(const Config& config, Transport transport, UrlForm form,
+              std::vector<std::string>& urls) {
+  for (const auto& listen : config.listen) {
+    if (listen.transport != transport) continue;
+    for (const auto& host : hosts_of(listen, config)) {
+      add_once(urls, std::string{form.scheme} + ":" + host + ":" + std::to_string(listen.port) +
+                         std::string{form.query});
+    }
+  }
+}
+
+const StaticUser* static_user(const Config& config, const std::optional<std::string>& name) {
+  const auto& [users, secrets, longest] = config.turn.credentials;
+  if (!name) return secrets.empty() && !users.empty() ? &users.front() : nullptr;
+  const auto found = std::ranges::find(users, *name, &StaticUser::name);
+  return found == users.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::vector<std::string> ice_urls(const Config& config) {
+  std::vector<std::string> urls;
+  add_urls(config, Transport::udp, {"stun", ""}, urls);
+  add_urls(config, Transport::udp, {"turn", "?transport=udp"}, urls);
+  add_urls(config, Transport::tcp, {"turn", "?transport=tcp"}, urls);
+  if (!config.tls) return urls;
+  add_urls(config, Transport::tls, {"turns", "?transport=tcp"}, urls);
+  add_urls(config, Transport::tcp, {"turns", "?transport=tcp"}, urls);
+  return urls;
+}
+
+std::expected<IceServer, std::string> make_ice_server(const Config& config,
+                                                      const CredentialRequest& request,
+                                                      std::chrono::sys_seconds now) {
+  std::optional<std::string> name;
+  if (request.user) {
+    name = stun::opaque_string(*request.user);
+    if (!name) return std::unexpected{"no client can send this user name: choose another one."};
+  }
+  if (const auto* user = static_user(config, name)) {
+    return IceServer{ice_urls(config), user->name, user->password};
+  }
+  const auto& [users, secrets, longest] = config.turn.credentials;
+  if (secrets.empty()) {
+    return std::unexpected{
+        "there is no user of this name and no secret to make one: name one of "
+        "`users`, or add a secret to `secrets`."};
+  }
+  if (request.lifetime > longest) {
+    return std::unexpected{"the server refuses credentials longer than " +
+                           config::to_string(longest) +
+                           ": ask for less, or raise `lifetimes.longest_credential`."};
+  }
+  const auto expiry = (now + request.lifetime).time_since_epoch().count();
+  std::string username = std::to_string(expiry) + ":" + name.value_or("guest");
+  if (username.size() > longest_user_name_bytes) {
+    return std::unexpected{"this user name is too long for STUN: choose a shorter one."};
+  }
+  Secret password{stun::rest_password(secrets.front().reveal(), username)};
+  return IceServer{ice_urls(config), std::move(username), std::move(password)};
+}
+
+std::string to_json(const IceServer& server) {
+  nlohmann::ordered_json json;
+  json["urls"] = server.urls;
+  json["username"] = server.username;
+  json["credential"] = server.credential.reveal();
+  return json.dump(2);
+}
+
+}  // namespace yuelao::server

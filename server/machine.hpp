@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/endpoint.hpp"
+
+namespace yuelao::server {
+
+// What this machine has and knows of the network. A value, so that the choices made
+// from it (addresses.hpp) can be tried on machines that do not exist.
+struct Machine {
+  std::vector<IpAddress> interfaces;
+  // What the kernel would send from towards the Internet.
+  std::optional<IpAddress> default_ipv4;
+  std::optional<IpAddress> default_ipv6;
+  // Whether sockets can be bound to the address.
+  std::function<bool(const IpAddress& address)> can_bind;
+  // The addresses of a host name; empty when it has none or cannot be looked up.
+  std::function<std::vector<IpAddress>(const std::string& host)> look_up;
+};
+
+// Sends nothing, but look_up asks the resolver and may take its time.
+Machine this_machine();
+
+}  // namespace yuelao::server

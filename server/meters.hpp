@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "protocol/turn/counters.hpp"
+
+namespace yuelao::server {
+
+// Upper bounds of the round-duration histogram, in seconds; the last bucket is +Inf.
+inline constexpr std::array<double, 10> round_bounds = {1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4,
+                                                        5e-4, 1e-3,   5e-3, 2e-2, 1e-1};
+
+// What a shard counts beside the engine. Written by the shard's thread alone; copied
+// whole for a scrape.
+struct Meters {
+  std::uint64_t receive_overflows = 0;  // SO_RXQ_OVFL, summed over the shard's sockets
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_refused = 0;  // over the limit, or no descriptor left
+  std::uint64_t connections_open = 0;     // gauge
+  std::uint64_t tls_handshakes_succeeded = 0;
+  std::uint64_t tls_handshakes_failed = 0;
+  std::array<std::uint64_t, round_bounds.size() + 1> rounds{};  // not cumulative
+  double round_seconds = 0;                                     // sum
+};
+
+// Everything a scrape learns of one shard.
+struct ShardSnapshot {
+  turn::Counters counters;
+  turn::Gauges gauges;
+  Meters meters;
+};
+
+}  // namespace yuelao::server

@@ -1,0 +1,201 @@
+#include "server/sender.hpp"
+
+#include <netinet/udp.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace yuelao::server {
+namespace {
+
+// The kernel's limit on what one UDP_SEGMENT message may hold, headers included.
+constexpr std::size_t segmented_bytes_limit = 65'000;
+
+// Prefix, payload and padding.
+constexpr std::size_t parts = 3;
+constexpr std::array<std::byte, 4> zeros{};
+
+std::size_t size_of(const turn::Send& send) {
+  return send.prefix.size() + send.payload.size() + send.padding;
+}
+
+bool same_flow(const turn::Send& a, const turn::Send& b) {
+  return a.to == b.to && a.source == b.source;
+}
+
+iovec vector_of(Bytes bytes) {
+  // sendmsg(2) only reads, but its iovec is recvmsg(2)'s too.
+  return {const_cast<std::byte*>(bytes.data()), bytes.size()};
+}
+
+// Appends one control message to `header`, whose buffer has room for it.
+template <class T>
+void add_control(msghdr& header, int level, int type, const T& value) {
+  auto* at = static_cast<std::byte*>(header.msg_control) + header.msg_controllen;
+  cmsghdr head{};
+  head.cmsg_level = level;
+  head.cmsg_type = type;
+  head.cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(at, &head, sizeof head);
+  std::memcpy(at + CMSG_LEN(0), &value, sizeof value);
+  header.msg_controllen += CMSG_SPACE(sizeof value);
+}
+
+// A wildcard listener answers from the address it was asked at: a client, and a
+// connected socket or a NAT on its side, accepts nothing from another.
+void add_source(msghdr& header, const IpAddress& source) {
+  if (source.family() == Family::ipv4) {
+    in_pktinfo info{};
+    info.ipi_spec_dst = to_kernel_v4(source);
+    add_control(header, IPPROTO_IP, IP_PKTINFO, info);
+  } else {
+    in6_pktinfo info{};
+    info.ipi6_addr = to_kernel_v6(source);
+    add_control(header, IPPROTO_IPV6, IPV6_PKTINFO, info);
+  }
+}
+
+bool queue_full(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM;
+}
+
+// The route's device cannot segment for us (IPsec, no checksum offload), for ever.
+bool segmentation_unsupported(int error) {
+  return error == EIO || error == EOPNOTSUPP || error == ENOPROTOOPT;
+}
+
+}  // namespace
+
+void Sender::add(const UdpSocket& socket, const turn::Send& send) {
+  added_[count_] = {&socket, &send};
+  ++count_;
+}
+
+void Sender::flush() {
+  sort_by_flow();
+  for (std::size_t first = 0; first < count_;) {
+    std::size_t end = first + 1;
+    while (end < count_ && entries_[end].socket == entries_[first].socket) ++end;
+    send_from_socket(first, end);
+    first = end;
+  }
+  count_ = 0;
+}
+
+// Sorts by a key of socket, flow and the order of the calls. Flows whose hashes meet
+// get mixed, which costs a run but never a flow's order.
+void Sender::sort_by_flow() {
+  std::array<std::uint64_t, limit> keys;
+  for (std::size_t i = 0; i < count_; ++i) {
+    const auto socket = static_cast<std::uint64_t>(added_[i].socket->descriptor());
+    const std::uint64_t flow = hash_value(added_[i].send->to) & 0xFFFFFF00U;
+    keys[i] = socket << 32U | flow | i;
+  }
+  std::sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(count_));
+  for (std::size_t i = 0; i < count_; ++i) entries_[i] = added_[keys[i] & 0xFFU];
+}
+
+// The longest run the kernel may cut up itself: equal sizes, of which the last one may
+// be shorter.
+Sender::Run Sender::run_at(std::size_t first, std::size_t end) const {
+  const turn::Send& head = *entries_[first].send;
+  const std::size_t size = size_of(head);
+  if (!segmentation_ || size == 0) return {first, 1};
+  std::size_t total = size;
+  std::size_t at = first + 1;
+  for (; at < end; ++at) {
+    const turn::Send& next = *entries_[at].send;
+    const std::size_t next_size = size_of(next);
+    if (next_size > size || next_size == 0 || !same_flow(head, next)) break;
+    total += next_size;
+    if (total > segmented_bytes_limit) break;
+    if (next_size < size) {
+      ++at;
+      break;
+    }
+  }
+  return {first, at - first};
+}
+
+void Sender::send_from_socket(std::size_t first, std::size_t end) {
+  std::size_t messages = 0;
+  while (first < end) {
+    const Run run = run_at(first, end);
+    compose(run, messages);
+    first += run.count;
+    ++messages;
+  }
+  transmit(*entries_[runs_[0].first].socket, messages);
+}
+
+mmsghdr& Sender::compose(Run run, std::size_t message) {
+  runs_[message] = run;
+  const Entry& head = entries_[run.first];
+  destinations_[message] = SocketAddress{head.send->to};
+
+  mmsghdr& result = headers_[message];
+  msghdr& header = result.msg_hdr;
+  header = {};
+  header.msg_name = destinations_[message].data();
+  header.msg_namelen = destinations_[message].size();
+  header.msg_iov = &vectors_[parts * run.first];
+  header.msg_iovlen = parts * run.count;
+  for (std::size_t i = run.first; i < run.first + run.count; ++i) {
+    const turn::Send& send = *entries_[i].send;
+    vectors_[parts * i] = vector_of(send.prefix);
+    vectors_[parts * i + 1] = vector_of(send.payload);
+    vectors_[parts * i + 2] = vector_of(Bytes{zeros}.first(send.padding));
+  }
+
+  header.msg_control = controls_[message].octets.data();
+  if (head.socket->wildcard() && !head.send->source.unspecified()) {
+    add_source(header, head.send->source);
+  }
+  if (run.count > 1) {
+    add_control(header, IPPROTO_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(size_of(*head.send)));
+  }
+  return result;
+}
+
+void Sender::transmit(const UdpSocket& socket, std::size_t messages) {
+  std::size_t done = 0;
+  while (done < messages) {
+    ++system_calls_;
+    const int sent = ::sendmmsg(socket.descriptor(), &headers_[done],
+                                static_cast<unsigned>(messages - done), MSG_DONTWAIT);
+    if (sent > 0) {
+      done += static_cast<std::size_t>(sent);
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (queue_full(errno)) {
+      for (; done < messages; ++done) drop(turn::Drop::send_queue_full, runs_[done].count);
+      return;
+    }
+    if (runs_[done].count > 1) {
+      if (segmentation_unsupported(errno)) segmentation_ = false;
+      transmit_one_by_one(socket, runs_[done]);
+    } else {
+      drop(turn::Drop::send_failed, 1);
+    }
+    ++done;
+  }
+}
+
+// The kernel refused to cut the run up: segments longer than the path allows, or a
+// device without checksum offload.
+void Sender::transmit_one_by_one(const UdpSocket& socket, Run run) {
+  for (std::size_t i = run.first; i < run.first + run.count; ++i) {
+    const mmsghdr& message = compose({i, 1}, spare);
+    ++system_calls_;
+    if (::sendmsg(socket.descriptor(), &message.msg_hdr, MSG_DONTWAIT) >= 0) continue;
+    drop(queue_full(errno) ? turn::Drop::send_queue_full : turn::Drop::send_failed, 1);
+  }
+}
+
+void Sender::drop(turn::Drop reason, std::size_t datagrams) {
+  counters_.drops[static_cast<std::size_t>(reason)] += datagrams;
+}
+
+}  // namespace yuelao::server

@@ -1,0 +1,270 @@
+#include "server/server.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "protocol/turn/relay_directory.hpp"
+#include "server/admin.hpp"
+#include "server/connection_limit.hpp"
+#include "server/log.hpp"
+#include "server/process.hpp"
+#include "server/random.hpp"
+#include "server/reload.hpp"
+#include "server/shard.hpp"
+#include "server/shared_quota.hpp"
+#include "server/start_error.hpp"
+#include "server/systemd.hpp"
+
+namespace yuelao::server {
+namespace {
+
+namespace asio = boost::asio;
+using Error = boost::system::error_code;
+
+// Signs nonces; the size of its HMAC's output.
+constexpr std::size_t nonce_key_bytes = 32;
+
+void ensure_nonce_key(turn::Options& options) {
+  if (!options.nonce_key.empty()) return;
+  std::string key(nonce_key_bytes, '\0');
+  SystemRandom{}.fill(std::as_writable_bytes(std::span{key}));
+  options.nonce_key = Secret{std::move(key)};
+}
+
+std::shared_ptr<TlsContext> load_tls(const config::Config& config) {
+  if (config.tls) return load_tls_context(*config.tls);
+  const bool needed = std::ranges::any_of(
+      config.listen, [](const auto& listen) { return listen.transport == Transport::tls; });
+  if (!needed) return nullptr;
+  throw StartError{
+      "`listen` has a tls port but no certificate is configured: set `tls`, or remove that port."};
+}
+
+unsigned shard_count(const config::Config& config, PortRange ports) {
+  const unsigned wanted =
+      config.threads != 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
+  return static_cast<unsigned>(std::min<std::size_t>(wanted, ports.size()));
+}
+
+config::Config completed(config::Config config) {
+  ensure_nonce_key(config.turn);
+  return config;
+}
+
+}  // namespace
+
+// Everything here lives on the thread that calls run(), but for what shards call back.
+struct Server::State {
+  State(const config::Config& wanted, Reload reload_)
+      : config{completed(wanted)},
+        reload{std::move(reload_)},
+        tls{load_tls(config)},
+        directory{config.turn.relay_addresses},
+        quota{config.turn.limits},
+        connections{config.connections} {
+    create_shards();
+    if (config.metrics) admin.emplace(io, *config.metrics, admin_sources());
+  }
+  ~State() { end(); }
+
+  void create_shards();
+  Admin::Sources admin_sources();
+  void collect(Admin::Snapshots answer);
+  int run();
+  void wait_for_signal();
+  void on_signal(int signal);
+  void on_reload();
+  std::expected<std::string, std::string> take_fresh_configuration();
+  void drain();
+  void on_shard_drained();
+  void end();
+
+  // First in, last out: shards and admin post to it until they are gone.
+  asio::io_context io{1};
+  config::Config config;
+  Reload reload;
+  std::shared_ptr<TlsContext> tls;
+  turn::RelayDirectory directory;
+  SharedQuota quota;
+  ConnectionLimit connections;
+  std::vector<Listening> listening;
+  std::vector<std::unique_ptr<Shard>> shards;
+  std::vector<std::thread> threads;
+  asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
+  asio::steady_timer drain_deadline{io};
+  std::optional<Admin> admin;
+  std::optional<Watchdog> watchdog;
+  std::size_t shards_undrained = 0;
+  bool ready = false;
+  bool draining = false;
+};
+
+void Server::State::create_shards() {
+  const PortRange ports{config.relay.first_port, config.relay.last_port};
+  const unsigned count = shard_count(config, ports);
+  Listeners listeners = open_listeners(config.listen, count);
+  listening = std::move(listeners.addresses);
+  for (unsigned i = 0; i < count; ++i) {
+    auto& shard = shards.emplace_back(std::make_unique<Shard>(
+        config.turn, slice_of(ports, i, count),
+        Shard::Common{.turn = {quota, directory}, .connections = connections}));
+    shard->use_certificate(tls);
+    for (auto& socket : listeners.shards[i].datagrams) shard->add_listener(std::move(socket));
+    for (auto& [transport, socket] : listeners.shards[i].streams) {
+      shard->add_listener(std::move(socket), transport);
+    }
+  }
+}
+
+Admin::Sources Server::State::admin_sources() {
+  return {.collect = [this](Admin::Snapshots answer) { collect(std::move(answer)); },
+          .ready = [this] { return ready; },
+          .facts =
+              [this] {
+                ServerFacts facts{.version = YUELAO_VERSION, .certificate_expiry = {}};
+                if (tls) facts.certificate_expiry = tls->expiry;
+                return facts;
+              }};
+}
+
+// The last shard to answer hands over what all have said.
+void Server::State::collect(Admin::Snapshots answer) {
+  struct Collection {
+    std::vector<ShardSnapshot> snapshots;
+    std::atomic<std::size_t> missing;
+    Admin::Snapshots answer;
+  };
+  auto collection = std::make_shared<Collection>(std::vector<ShardSnapshot>(shards.size()),
+                                                 shards.size(), std::move(answer));
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    shards[i]->snapshot([collection, i](const ShardSnapshot& snapshot) {
+      collection->snapshots[i] = snapshot;
+      if (collection->missing.fetch_sub(1) == 1) {
+        collection->answer(std::move(collection->snapshots));
+      }
+    });
+  }
+}
+
+int Server::State::run() {
+  for (const auto& shard : shards) {
+    threads.emplace_back([&shard = *shard] { shard.run(); });
+  }
+  watchdog.emplace(io, [this](std::function<void()> alive) {
+    collect([alive = std::move(alive)](const auto&) { alive(); });
+  });
+  wait_for_signal();
+  ready = true;
+  systemd::ready();
+  for (const auto& [transport, at] : listening) {
+    log_info("listening", {{"transport", public_text(name(transport))},
+                           {"address", public_text(at.to_string())}});
+  }
+  log_info("ready", {{"shards", shards.size()}});
+  io.run();
+  end();
+  log_info("stopped");
+  return 0;
+}
+
+void Server::State::wait_for_signal() {
+  signals.async_wait([this](Error error, int signal) {
+    if (error) return;
+    on_signal(signal);
+    wait_for_signal();
+  });
+}
+
+void Server::State::on_signal(int signal) {
+  if (signal == SIGHUP) return on_reload();
+  if (signal == SIGTERM && !draining) return drain();
+  io.stop();
+}
+
+void Server::State::on_reload() {
+  if (draining) return;
+  systemd::reloading();
+  const auto outcome = take_fresh_configuration();
+  if (outcome) {
+    log_info("configuration reloaded");
+    if (!outcome->empty()) {
+      log_warning("some changes wait for a restart", {{"keys", public_text(*outcome)}});
+    }
+  } else {
+    log_error("configuration not reloaded, the old one stays",
+              {{"reason", public_text(outcome.error())}});
+  }
+  systemd::ready();
+}
+
+// The old configuration stays until all of the new one is known to be good. Answers the
+// keys whose change has to wait for a restart, or why the new one was refused.
+std::expected<std::string, std::string> Server::State::take_fresh_configuration() {
+  auto fresh = reload();
+  if (!fresh) return std::unexpected{fresh.error()};
+  auto waiting = restart_keys(config, *fresh);
+  keep_until_restart(config, *fresh);
+  try {
+    tls = load_tls(*fresh);
+  } catch (const StartError& error) {
+    return std::unexpected{error.what()};
+  }
+  config = *std::move(fresh);
+  set_up_log(config.log);
+  quota.set_limits(config.turn.limits);
+  connections.set(config.connections);
+  for (const auto& shard : shards) shard->reconfigure(config.turn, tls);
+  return waiting;
+}
+
+void Server::State::drain() {
+  draining = true;
+  ready = false;
+  // Closing takes a moment after the last call has had its time.
+  systemd::stopping(config.drain_timeout + std::chrono::seconds{15});
+  log_info("draining", {{"seconds_at_most", config.drain_timeout.count()}});
+  shards_undrained = shards.size();
+  for (const auto& shard : shards) {
+    shard->drain([this] { asio::post(io, [this] { on_shard_drained(); }); });
+  }
+  drain_deadline.expires_after(config.drain_timeout);
+  drain_deadline.async_wait([this](Error error) {
+    if (!error) io.stop();
+  });
+}
+
+void Server::State::on_shard_drained() {
+  if (--shards_undrained == 0) io.stop();
+}
+
+void Server::State::end() {
+  ready = false;
+  if (!threads.empty()) {
+    for (const auto& shard : shards) shard->stop();
+    for (auto& thread : threads) thread.join();
+    threads.clear();
+  }
+}
+
+Server::Server(const config::Config& config, Reload reload) {
+  prepare_process();
+  state_ = std::make_unique<State>(config, std::move(reload));
+}
+
+Server::~Server() = default;
+
+const std::vector<Listening>& Server::listening() const { return state_->listening; }
+
+int Server::run() { return state_->run(); }
+
+}  // namespace yuelao::server

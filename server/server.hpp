@@ -1,0 +1,39 @@
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "server/listeners.hpp"
+
+namespace yuelao::server {
+
+// The running server: shards, admin listener, signals. Everything that can fail at the
+// start fails in the constructor, as StartError, with one sentence that names the fix.
+class Server {
+ public:
+  // Called on SIGHUP: the new configuration, addresses resolved, or one sentence on why
+  // there is none; then the old one stays.
+  using Reload = std::function<std::expected<config::Config, std::string>()>;
+
+  // `config` has its addresses resolved (addresses.hpp).
+  Server(const config::Config& config, Reload reload);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Where it listens, with the ports that the kernel chose for 0.
+  const std::vector<Listening>& listening() const;
+
+  // Serves until SIGTERM (drains first) or SIGINT (at once). Returns the exit status.
+  int run();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace yuelao::server

@@ -1,0 +1,305 @@
+#include "server/shard.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include <boost/asio/post.hpp>
+
+#include "protocol/turn/stream_framing.hpp"
+#include "server/log.hpp"
+
+namespace yuelao::server {
+namespace {
+
+namespace asio = boost::asio;
+using turn::Drop;
+using turn::SocketRef;
+using namespace std::chrono_literals;
+
+// What one socket may take of a round before the others have had theirs.
+constexpr std::size_t listener_visit = 64;
+constexpr std::size_t relay_visit = 8;
+
+constexpr auto tick_interval = 1s;
+// From accepting a stream to its first whole message, TLS handshake included.
+constexpr auto opening_time = 10s;
+// A stream without an allocation, and one that was said goodbye to.
+constexpr auto idle_time = 60s;
+constexpr auto goodbye_time = 5s;
+
+Now read_clock() {
+  return {std::chrono::steady_clock::now(),
+          std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())};
+}
+
+}  // namespace
+
+Shard::Shard(const turn::Options& options, PortRange ports, Common common)
+    : connections_{common.connections},
+      engine_{options, common.turn, random_},
+      relays_{options.relay_addresses, ports, poller_, random_} {}
+
+void Shard::add_listener(UdpSocket socket) {
+  const auto ref = SocketRef::listener(static_cast<std::uint32_t>(listeners_.size()));
+  if (const auto error = poller_.add(socket, ref)) throw std::system_error{error, "epoll_ctl"};
+  listeners_.push_back(std::move(socket));
+}
+
+void Shard::add_listener(ListeningSocket socket, Transport transport) {
+  stream_listeners_.push_back(std::make_unique<StreamListener>(
+      context_, std::move(socket), meters_, [this, transport](asio::ip::tcp::socket accepted) {
+        accept(std::move(accepted), transport);
+      }));
+}
+
+void Shard::run() {
+  for (const auto& listener : stream_listeners_) listener->start();
+  tick_.expires_after(tick_interval);
+  wait_for_tick();
+  wait_for_datagrams();
+  context_.run();
+}
+
+void Shard::reconfigure(turn::Options options, std::shared_ptr<TlsContext> tls) {
+  asio::post(context_, [this, options = std::move(options), tls = std::move(tls)]() mutable {
+    engine_.reconfigure(options);
+    tls_ = std::move(tls);
+  });
+}
+
+void Shard::drain(std::function<void()> drained) {
+  asio::post(context_, [this, drained = std::move(drained)]() mutable {
+    engine_.drain();
+    for (const auto& listener : stream_listeners_) listener->close();
+    drained_ = std::move(drained);
+    settle(read_clock());
+  });
+}
+
+void Shard::stop() {
+  asio::post(context_, [this] {
+    const Now now = read_clock();
+    engine_.close_all(now, outbox_);
+    settle(now);
+    context_.stop();
+  });
+}
+
+void Shard::snapshot(std::function<void(const ShardSnapshot&)> answer) {
+  asio::post(context_, [this, answer = std::move(answer)] {
+    meters_.connections_open = streams_.size();
+    answer({engine_.counters(), engine_.gauges(read_clock()), meters_});
+  });
+}
+
+void Shard::wait_for_datagrams() {
+  poller_.async_wait([this](Error error) {
+    if (!error) serve_datagrams();
+  });
+}
+
+void Shard::serve_datagrams() {
+  const Now now = read_clock();
+  for (const SocketRef ref : poller_.ready()) visit(ref, now);
+  settle(now);
+  pool_.reset();
+  count_round(now.steady);
+  wait_for_datagrams();
+}
+
+void Shard::visit(SocketRef ref, Now now) {
+  // Between two visits nothing received is undecided, so what is sent frees the pool.
+  if (pool_.free() < listener_visit) {
+    flush_sends();
+    pool_.reset();
+  }
+  ref.kind == SocketRef::Kind::relay ? visit_relay(ref, now) : visit_listener(ref, now);
+}
+
+void Shard::visit_listener(SocketRef ref, Now now) {
+  UdpSocket& socket = listeners_[ref.index];
+  turn::ClientPath path{ref, {Transport::udp, {}, socket.local()}};
+  for (const Datagram& datagram : socket.receive(pool_, listener_visit)) {
+    path.tuple.client = datagram.from;
+    if (socket.wildcard()) path.tuple.server.address = datagram.to;
+    make_room();
+    engine_.on_client_message(path, datagram.payload, now, outbox_);
+  }
+  meters_.receive_overflows += socket.take_overflows();
+}
+
+void Shard::visit_relay(SocketRef ref, Now now) {
+  const turn::RelayId id{ref.index, ref.generation};
+  UdpSocket* const socket = relays_.find(id);
+  if (socket == nullptr) return;
+  for (const Datagram& datagram : socket->receive(pool_, relay_visit)) {
+    make_room();
+    engine_.on_peer_datagram(id, datagram.from, datagram.payload, now, outbox_);
+  }
+  meters_.receive_overflows += socket->take_overflows();
+}
+
+void Shard::make_room() {
+  if (!outbox_.has_room()) flush_sends();
+}
+
+// Sends first, then the commands, whose outcomes may be sends and commands again.
+void Shard::settle(Now now) {
+  flush_sends();
+  while (!outbox_.commands().empty() || !overflowed_.empty()) {
+    for (const auto& command : outbox_.take_commands()) {
+      std::visit([&](const auto& known) { carry_out(known, now); }, command);
+    }
+    for (const SocketRef ref : std::exchange(overflowed_, {})) end_stream(ref, now);
+    flush_sends();
+  }
+  if (drained_ && engine_.allocation_count() == 0) std::exchange(drained_, nullptr)();
+}
+
+void Shard::flush_sends() {
+  for (const turn::Send& send : outbox_.sends()) {
+    if (send.from.kind == SocketRef::Kind::stream) {
+      send_to_stream(send);
+    } else if (send.from.kind == SocketRef::Kind::listener) {
+      sender_.add(listeners_[send.from.index], send);
+    } else if (const auto* relay = relays_.find({send.from.index, send.from.generation})) {
+      sender_.add(*relay, send);
+    }
+  }
+  sender_.flush();
+  for (const SocketRef ref : writing_) {
+    if (auto* const client = streams_.find(ref)) client->write();
+  }
+  writing_.clear();
+  outbox_.clear_sends();
+}
+
+void Shard::send_to_stream(const turn::Send& send) {
+  auto* const client = streams_.find(send.from);
+  if (client == nullptr) return;
+  switch (client->queue(send)) {
+    case StreamClient::Queued::queued:
+      if (writing_.empty() || writing_.back() != send.from) writing_.push_back(send.from);
+      return;
+    case StreamClient::Queued::overflowed:
+      overflowed_.push_back(send.from);
+      [[fallthrough]];
+    case StreamClient::Queued::dropped:
+      ++engine_.counters().drops[static_cast<std::size_t>(Drop::send_queue_full)];
+      return;
+  }
+}
+
+void Shard::count_round(SteadyTime begin) {
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  const auto* const bucket = std::ranges::lower_bound(round_bounds, took.count());
+  ++meters_.rounds[static_cast<std::size_t>(bucket - round_bounds.begin())];
+  meters_.round_seconds += took.count();
+}
+
+void Shard::carry_out(const turn::OpenRelay& command, Now now) {
+  make_room();
+  const auto bound = relays_.open(command.id, command.family, command.parity);
+  engine_.on_relay_opened(command.id, bound, now, outbox_);
+}
+
+void Shard::carry_out(const turn::CloseRelay& command, Now) { relays_.close(command.id); }
+
+void Shard::carry_out(const turn::CloseClient& command, Now now) {
+  auto* const client = streams_.find(command.stream);
+  if (client == nullptr) return;
+  client->deadline = now.steady + goodbye_time;
+  client->finish();
+}
+
+void Shard::carry_out(const turn::Notice& command, Now) { log_session(command); }
+
+void Shard::wait_for_tick() {
+  tick_.async_wait([this](Error error) {
+    if (error) return;
+    tick();
+    tick_.expires_after(tick_interval);
+    wait_for_tick();
+  });
+}
+
+void Shard::tick() {
+  const Now now = read_clock();
+  engine_.advance(now, outbox_);
+  close_overdue_streams(now);
+  settle(now);
+}
+
+void Shard::close_overdue_streams(Now now) {
+  std::vector<SocketRef> overdue;
+  streams_.for_each([&](StreamClient& client) {
+    if (now.steady < client.deadline) return;
+    if (!client.finishing() && engine_.has_allocation(client.path().tuple)) {
+      client.deadline = now.steady + idle_time;
+    } else {
+      overdue.push_back(client.path().socket);
+    }
+  });
+  for (const SocketRef ref : overdue) end_stream(ref, now);
+}
+
+void Shard::accept(asio::ip::tcp::socket socket, Transport listener) {
+  const bool tls_missing = listener == Transport::tls && !tls_;
+  if (tls_missing || !connections_.admit()) {
+    ++meters_.connections_refused;
+    return;
+  }
+  ++meters_.connections_accepted;
+  auto opening = StreamClient::Opening::tls;
+  if (listener != Transport::tls) {
+    opening = tls_ ? StreamClient::Opening::by_first_octet : StreamClient::Opening::plain;
+  }
+  StreamClient& client = streams_.add(std::move(socket));
+  const Now now = read_clock();
+  client.deadline = now.steady + opening_time;
+  if (!client.start(opening, tls_)) end_stream(client.path().socket, now);
+}
+
+void Shard::on_received(StreamClient& client) {
+  const Now now = read_clock();
+  while (true) {
+    const auto frame = turn::next_frame(client.received(), StreamClient::message_limit);
+    if (!frame) {
+      const bool too_long = frame.error() == turn::FramingError::too_long;
+      const auto reason = too_long ? Drop::too_large : Drop::malformed;
+      ++engine_.counters().drops[static_cast<std::size_t>(reason)];
+      end_stream(client.path().socket, now);
+      break;
+    }
+    if (frame->message.empty()) break;
+    client.deadline = now.steady + idle_time;
+    make_room();
+    engine_.on_client_message(client.path(), frame->message, now, outbox_);
+    client.consume(frame->consumed);
+  }
+  settle(now);
+  count_round(now.steady);
+}
+
+void Shard::on_ended(StreamClient& client) {
+  const Now now = read_clock();
+  end_stream(client.path().socket, now);
+  settle(now);
+}
+
+void Shard::on_handshake(Handshake outcome) {
+  ++(outcome == Handshake::succeeded ? meters_.tls_handshakes_succeeded
+                                     : meters_.tls_handshakes_failed);
+}
+
+void Shard::end_stream(SocketRef ref, Now now) {
+  auto* const client = streams_.find(ref);
+  if (client == nullptr) return;
+  make_room();
+  engine_.on_client_closed(client->path(), now, outbox_);
+  streams_.remove(ref);
+  connections_.release();
+}
+
+}  // namespace yuelao::server

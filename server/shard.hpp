@@ -1,0 +1,110 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "protocol/now.hpp"
+#include "protocol/turn/engine.hpp"
+#include "protocol/turn/outbox.hpp"
+#include "server/connection_limit.hpp"
+#include "server/datagram_pool.hpp"
+#include "server/meters.hpp"
+#include "server/random.hpp"
+#include "server/relay_ports.hpp"
+#include "server/relay_sockets.hpp"
+#include "server/sender.hpp"
+#include "server/stream_clients.hpp"
+#include "server/stream_listener.hpp"
+#include "server/tls_context.hpp"
+#include "server/udp_poller.hpp"
+#include "server/udp_socket.hpp"
+
+namespace yuelao::server {
+
+// One thread's share of the server: its own listeners, relays, streams and engine.
+// Nothing on the packet path is shared with another shard.
+class Shard final : private StreamHost {
+ public:
+  // What all shards of a server have in common; outlives them.
+  struct Common {
+    turn::Shared turn;
+    ConnectionLimit& connections;
+  };
+
+  // `ports` is this shard's own slice of the relay ports.
+  Shard(const turn::Options& options, PortRange ports, Common common);
+
+  // Before run(). The kernel keeps a five-tuple on its shard only while the group of
+  // listeners stays as it is, so every shard gets all of its own before any serves.
+  void add_listener(UdpSocket socket);
+  void add_listener(ListeningSocket socket, Transport transport);
+  void use_certificate(std::shared_ptr<TlsContext> tls) { tls_ = std::move(tls); }
+
+  // Serves on the calling thread until stop().
+  void run();
+
+  // From any thread; each takes effect between two rounds.
+  void reconfigure(turn::Options options, std::shared_ptr<TlsContext> tls);
+  // No new calls; calls `drained` on this shard's thread once the last one has ended.
+  void drain(std::function<void()> drained);
+  // Ends what is left and returns from run().
+  void stop();
+  void snapshot(std::function<void(const ShardSnapshot&)> answer);
+
+ private:
+  using Error = boost::system::error_code;
+
+  // A round: read, decide, send, carry out (ARCHITECTURE.md).
+  void wait_for_datagrams();
+  void serve_datagrams();
+  void visit(turn::SocketRef ref, Now now);
+  void visit_listener(turn::SocketRef ref, Now now);
+  void visit_relay(turn::SocketRef ref, Now now);
+  void make_room();
+  void settle(Now now);
+  void flush_sends();
+  void send_to_stream(const turn::Send& send);
+  void count_round(SteadyTime begin);
+
+  void carry_out(const turn::OpenRelay& command, Now now);
+  void carry_out(const turn::CloseRelay& command, Now now);
+  void carry_out(const turn::CloseClient& command, Now now);
+  void carry_out(const turn::Notice& command, Now now);
+
+  void wait_for_tick();
+  void tick();
+  void close_overdue_streams(Now now);
+
+  void accept(boost::asio::ip::tcp::socket socket, Transport listener);
+  void on_received(StreamClient& client) override;
+  void on_ended(StreamClient& client) override;
+  void on_handshake(Handshake outcome) override;
+  void end_stream(turn::SocketRef ref, Now now);
+
+  boost::asio::io_context context_{1};
+  SystemRandom random_;
+  ConnectionLimit& connections_;
+  turn::Engine engine_;
+  turn::Outbox outbox_;
+  Meters meters_;
+  DatagramPool pool_;
+  UdpPoller poller_{context_};
+  Sender sender_{engine_.counters()};
+  std::vector<UdpSocket> listeners_;
+  RelaySockets relays_;
+  std::vector<std::unique_ptr<StreamListener>> stream_listeners_;
+  StreamClients streams_{*this};
+  std::vector<turn::SocketRef> writing_;     // streams that got something this flush
+  std::vector<turn::SocketRef> overflowed_;  // streams to end once the sends are out
+  std::shared_ptr<TlsContext> tls_;
+  boost::asio::steady_timer tick_{context_};
+  std::function<void()> drained_;
+};
+
+}  // namespace yuelao::server

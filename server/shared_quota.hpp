@@ -1,0 +1,32 @@
+#pragma once
+
+#include <mutex>
+
+#include "protocol/turn/quota.hpp"
+
+namespace yuelao::server {
+
+// One ledger for all shards. Asked once an allocation, so a mutex is cheap enough.
+class SharedQuota final : public turn::Quota {
+ public:
+  explicit SharedQuota(const turn::Limits& limits) : ledger_{limits} {}
+
+  turn::Admission admit(std::string_view user, const IpAddress& client) override {
+    const std::lock_guard lock{mutex_};
+    return ledger_.admit(user, client);
+  }
+  void release(std::string_view user, const IpAddress& client) override {
+    const std::lock_guard lock{mutex_};
+    ledger_.release(user, client);
+  }
+  void set_limits(const turn::Limits& limits) {
+    const std::lock_guard lock{mutex_};
+    ledger_.set_limits(limits);
+  }
+
+ private:
+  std::mutex mutex_;
+  turn::QuotaLedger ledger_;
+};
+
+}  // namespace yuelao::server

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+
+namespace yuelao::server {
+
+// What the command line said of the configuration.
+struct StartOptions {
+  std::filesystem::path config_file;      // empty: $YUELAO_CONFIG, /etc/yuelao/yuelao.yaml, none
+  std::filesystem::path state_directory;  // empty: what state.hpp finds
+};
+
+// A configuration that can be served: secret at hand, addresses resolved.
+struct ReadyConfig {
+  config::Config config;
+  std::optional<std::filesystem::path> config_file;
+  // Where the secret is that yuelao made; unset when the configuration has its own
+  // users or secrets.
+  std::optional<std::filesystem::path> secret_file;
+  std::vector<std::string> warnings;
+};
+
+enum class SecretUse : std::uint8_t {
+  make_if_missing,  // the server
+  read_only,        // everybody else: a second secret would fit no server
+};
+
+// The file to read, if there is one.
+std::optional<std::filesystem::path> config_file(const StartOptions& options);
+
+// The error is one sentence, with its place where the configuration is wrong.
+std::expected<ReadyConfig, std::string> make_ready(const StartOptions& options, SecretUse use);
+
+}  // namespace yuelao::server

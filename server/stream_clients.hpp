@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include "protocol/turn/socket_ref.hpp"
+#include "server/stream_client.hpp"
+
+namespace yuelao::server {
+
+// The stream clients of one shard, found by the number the engine knows them by.
+class StreamClients {
+ public:
+  // `host` outlives this and every client.
+  explicit StreamClients(StreamHost& host) : host_{host} {}
+
+  StreamClient& add(boost::asio::ip::tcp::socket socket);
+  // Null when it has gone, or its number now belongs to another.
+  StreamClient* find(turn::SocketRef ref);
+  // Closes it. It may live on until Asio's operations on it have ended.
+  void remove(turn::SocketRef ref);
+
+  std::size_t size() const { return slots_.size() - free_.size(); }
+
+  template <class Visitor>
+  void for_each(Visitor visit) {
+    for (const Slot& slot : slots_) {
+      if (slot.client) visit(*slot.client);
+    }
+  }
+
+ private:
+  struct Slot {
+    std::uint32_t generation = 0;
+    std::shared_ptr<StreamClient> client;
+  };
+
+  StreamHost& host_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_;
+};
+
+}  // namespace yuelao::server

@@ -1,0 +1,142 @@
+#include "server/tls_context.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+#include "server/start_error.hpp"
+
+namespace yuelao::server {
+namespace {
+
+namespace ssl = boost::asio::ssl;
+
+// In the wire form of ALPN: each name behind its length.
+constexpr std::string_view alpn_names = "\x09stun.turn\x12stun.nat-discovery";
+
+const unsigned char* octets(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+// A client that offers other names only is served all the same: many set none, and
+// some HTTP-minded ones set "http/1.1".
+int select_alpn(SSL*, const unsigned char** selected, unsigned char* selected_size,
+                const unsigned char* offered, unsigned offered_size, void*) {
+  unsigned char* found = nullptr;
+  const int result =
+      SSL_select_next_proto(&found, selected_size, octets(alpn_names),
+                            static_cast<unsigned>(alpn_names.size()), offered, offered_size);
+  *selected = found;
+  return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+void require_readable(const std::filesystem::path& file, std::string_view what) {
+  errno = 0;
+  if (std::ifstream{file}.peek() != std::ifstream::traits_type::eof()) return;
+  const std::string name = std::string{what} + " " + file.string();
+  if (errno == ENOENT) {
+    throw StartError{"The " + name + " does not exist: correct its path under `tls`."};
+  }
+  if (errno == EACCES) {
+    throw StartError{"The " + name +
+                     " may not be read by this user: make it readable for the "
+                     "user the server runs as."};
+  }
+  const std::string reason = errno != 0 ? std::strerror(errno) : "it is empty";
+  throw StartError{"The " + name + " cannot be read (" + reason + ")."};
+}
+
+std::chrono::sys_seconds to_time(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
+  return std::chrono::sys_seconds{std::chrono::seconds{::timegm(&parts)}};
+}
+
+std::string to_text(std::chrono::sys_seconds time) {
+  const std::time_t seconds = time.time_since_epoch().count();
+  std::tm parts{};
+  std::array<char, 32> text{};
+  ::gmtime_r(&seconds, &parts);
+  std::strftime(text.data(), text.size(), "%F %T UTC", &parts);
+  return text.data();
+}
+
+void use_certificate(SSL_CTX* context, const std::filesystem::path& file) {
+  require_readable(file, "certificate");
+  if (SSL_CTX_use_certificate_chain_file(context, file.c_str()) == 1) return;
+  throw StartError{"The certificate " + file.string() +
+                   " is not a PEM certificate chain this machine's OpenSSL accepts: give the "
+                   "whole chain, the server's own certificate first."};
+}
+
+// An encrypted key would make OpenSSL ask on the terminal, which a server has none of.
+int no_passphrase(char*, int, int, void*) { return 0; }
+
+void use_key(SSL_CTX* context, const config::TlsFiles& files) {
+  require_readable(files.key, "key");
+  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+  ERR_clear_error();
+  if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) == 1) return;
+  const int reason = ERR_GET_REASON(ERR_peek_last_error());
+  ERR_clear_error();
+  if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH) {
+    throw StartError{"The key " + files.key.string() + " does not belong to the certificate " +
+                     files.certificate.string() +
+                     ": give the two files that were issued together."};
+  }
+  throw StartError{"The key " + files.key.string() +
+                   " is not an unencrypted private key in PEM form."};
+}
+
+// A certificate that every client refuses is better found at the start than by the
+// first guest who cannot connect.
+std::chrono::sys_seconds require_valid_now(SSL_CTX* context, const std::filesystem::path& file) {
+  const X509* certificate = SSL_CTX_get0_certificate(context);
+  const auto begin = to_time(X509_get0_notBefore(certificate));
+  const auto expiry = to_time(X509_get0_notAfter(certificate));
+  const auto now = std::chrono::system_clock::now();
+  if (expiry <= now) {
+    throw StartError{"The certificate " + file.string() + " expired at " + to_text(expiry) +
+                     ": renew it, or remove `tls` to serve without TLS."};
+  }
+  if (now < begin) {
+    throw StartError{"The certificate " + file.string() + " is not valid before " + to_text(begin) +
+                     ": check this machine's clock."};
+  }
+  return expiry;
+}
+
+void restrict(SSL_CTX* context) {
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+                                   SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_num_tickets(context, 0);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_max_early_data(context, 0);
+  // An idle connection holds no record buffers.
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
+}
+
+}  // namespace
+
+std::shared_ptr<TlsContext> load_tls_context(const config::TlsFiles& files) {
+  auto loaded = std::make_shared<TlsContext>(ssl::context{ssl::context::tls_server},
+                                             std::chrono::sys_seconds{});
+  SSL_CTX* const context = loaded->context.native_handle();
+  restrict(context);
+  use_certificate(context, files.certificate);
+  use_key(context, files);
+  loaded->expiry = require_valid_now(context, files.certificate);
+  return loaded;
+}
+
+}  // namespace yuelao::server

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <system_error>
+
+#include "protocol/endpoint.hpp"
+#include "server/datagram_pool.hpp"
+#include "server/file_descriptor.hpp"
+
+namespace yuelao::server {
+
+// A non-blocking, unconnected UDP socket. An IPv6 one takes IPv6 alone.
+class UdpSocket {
+ public:
+  // Errors: the errno of socket(2), setsockopt(2) or bind(2).
+  //
+  // A listener shares its port with those of the other shards (SO_REUSEPORT), has a
+  // large receive buffer, and tells the address each datagram was sent to when it is
+  // bound to the unspecified address.
+  static std::expected<UdpSocket, std::error_code> open_listener(const Endpoint& local);
+  // A relay has its port for itself.
+  static std::expected<UdpSocket, std::error_code> open_relay(const Endpoint& local);
+
+  int descriptor() const { return descriptor_.value(); }
+  // With the port the kernel chose, where 0 was asked for.
+  const Endpoint& local() const { return local_; }
+  bool wildcard() const { return local_.address.unspecified(); }
+
+  // What is waiting, at most `limit` datagrams and no more than the pool has slots
+  // for. Errors that ICMP messages caused are passed over: they are about one peer.
+  std::span<const Datagram> receive(DatagramPool& pool, std::size_t limit);
+
+  // Datagrams the kernel threw away since the last call because the receive buffer
+  // was full (SO_RXQ_OVFL); known only after the next one is received.
+  std::uint32_t take_overflows();
+
+ private:
+  UdpSocket(FileDescriptor descriptor, const Endpoint& local)
+      : descriptor_{std::move(descriptor)}, local_{local} {}
+
+  void read_control(msghdr& header, Datagram& datagram);
+
+  FileDescriptor descriptor_;
+  Endpoint local_;
+  std::uint32_t overflows_ = 0;  // the kernel's running count
+  std::uint32_t overflows_taken_ = 0;
+};
+
+}  // namespace yuelao::server

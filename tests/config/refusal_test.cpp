@@ -1,0 +1,200 @@
+#include <doctest/doctest.h>
+
+#include "config/load.hpp"
+
+namespace yuelao::config {
+namespace {
+
+struct Row {
+  std::string_view text;
+  std::string_view place;     // "line:column"
+  std::string_view sentence;  // part of it
+};
+
+template <std::size_t n>
+void check_refused(const Row (&rows)[n]) {
+  for (const auto& [text, place, sentence] : rows) {
+    CAPTURE(text);
+    const auto config = parse(text, "test.yaml");
+    REQUIRE_FALSE(config);
+    const auto error = config.error().to_string();
+    CAPTURE(error);
+    CHECK(error.starts_with("test.yaml:" + std::string{place} + ": "));
+    CHECK(error.find(sentence) != std::string::npos);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a key nobody knows is refused, with the one that may be meant") {
+  constexpr Row rows[] = {
+      {"relam: x", "1:1", "`relam` is not a key: did you mean `realm`?"},
+      {"realm: x\n\nlisten-on: udp:1", "3:1", "`listen-on` is not a key"},
+      {"external-address: x", "1:1", "did you mean `external_address`?"},
+      {"limits:\n  per_users: 1", "2:3", "of `limits`: did you mean `per_user`?"},
+      {"limits: {zzz: 1}", "1:10", "the keys here are allocations, per_user"},
+      {"per_user: 1", "1:1", "did you mean `limits.per_user`?"},
+      {"limits:\n  realm: x", "2:3", "`realm` belongs to no section"},
+      {"users:\n - {name: a, pasword: b}", "2:14", "of `users`: did you mean `password`?"},
+      {"secrets: [{path: x}]", "1:12", "of `secrets`: the keys here are value, file, env."},
+      {"tls.key: x", "1:1", "write `tls:` and indented below it `key:`"},
+      {"log: {log.level: x}", "1:7", "not written with a dot"},
+      {"\"\": x", "1:1", "`` is not a key"},
+  };
+  check_refused(rows);
+}
+
+TEST_CASE("a key said twice is refused where it stands again") {
+  constexpr Row rows[] = {
+      {"realm: a\nrealm: b", "2:1", "a second time (first in line 1)"},
+      {"log: {level: info, level: info}", "1:20", "`level` stands here a second time"},
+      {"users:\n- {name: a, password: b}\n- {name: a, password: c}", "3:3",
+       "this user's name stands here a second time"},
+      {"secrets: [{value: a, file: b}]", "1:22", "`value` and `file` say the same"},
+  };
+  check_refused(rows);
+}
+
+TEST_CASE("a value of the wrong type is refused") {
+  constexpr Row rows[] = {
+      {"realm: [a]", "1:8", "a single value belongs here, not a list"},
+      {"realm: {a: b}", "1:8", "not a section with keys"},
+      {"realm:", "1:1", "not nothing"},
+      {"realm: ''", "1:8", "this is empty"},
+      {"limits: 5", "1:9", "such as `allocations: ...`"},
+      {"limits: [5]", "1:9", "keys with values belong here"},
+      {"just a word", "1:1", "such as `realm: example.org`"},
+      {"- a", "1:1", "keys with values belong here"},
+      {"users: guest", "1:8", "a list belongs here"},
+      {"users: [guest]", "1:9", "such as `name: ...`"},
+      {"users: [{password: x}]", "1:9", "`name` is missing"},
+      {"users: [{name: x}]", "1:9", "`password` or `password_file` is missing"},
+      {"users: [{name: [], password: x}]", "1:16", "a single value belongs here"},
+      {"secrets: abc", "1:10", "a list belongs here"},
+      {"secrets: [{}]", "1:11", "`value` or `file` or `env` is missing"},
+      {"listen: [[udp:1]]", "1:10", "a single value belongs here"},
+      {"? [a]\n: b", "1:3", "a key must be a word"},
+  };
+  check_refused(rows);
+}
+
+TEST_CASE("a number out of range, or none, is refused with the range") {
+  constexpr Row rows[] = {
+      {"threads: -1", "1:10", "from 0 to 256"},
+      {"threads: 257", "1:10", "`257` does not fit"},
+      {"threads: many", "1:10", "write a whole number"},
+      {"threads: 1.5", "1:10", "write a whole number"},
+      {"threads: 4294967297", "1:10", "`4294967297` does not fit"},
+      {"limits:\n  allocations: 0", "2:16", "from 1 to 1000000"},
+      {"limits: {channels: 4097}", "1:20", "from 1 to 4096"},
+  };
+  check_refused(rows);
+}
+
+TEST_CASE("a duration needs a number and a unit") {
+  constexpr Row rows[] = {
+      {"drain_timeout: 30", "1:16", "with its unit s, m, h or d"},
+      {"drain_timeout: s", "1:16", "is not a duration"},
+      {"drain_timeout: 30 s", "1:16", "is not a duration"},
+      {"drain_timeout: -3s", "1:16", "is not a duration"},
+      {"drain_timeout: 1h30m", "1:16", "is not a duration"},
+      {"drain_timeout: 25h", "1:16", "from 0s to 1d"},
+      {"drain_timeout: 4294967295d", "1:16", "from 0s to 1d"},
+      {"lifetimes: {nonce: 0s}", "1:20", "from 1s to 1d"},
+  };
+  check_refused(rows);
+}
+
+TEST_CASE("addresses, ranges, ports and listeners must be some") {
+  constexpr Row rows[] = {
+      {"listen: []", "1:9", "nothing to listen on"},
+      {"listen: 3478", "1:9", "`3478` is not a listener"},
+      {"listen: [udp:3478, sctp:1]", "1:20", "`sctp:1` is not a listener"},
+      {"listen: udp:0", "1:9", "is not a listener"},
+      {"listen: udp:65536", "1:9", "is not a listener"},
+      {"listen: udp:192.0.2.1", "1:9", "is not a listener"},
+      {"listen: udp:2001:db8::1:3478", "1:9", "is not a listener"},
+      {"listen: [tls:5349]", "1:10", "TLS needs a certificate"},
+      {"listen: tls:5349", "1:9", "TLS needs a certificate"},
+      {"listen: [udp:1, tcp:1, udp:1]", "1:24", "taken by an earlier listener"},
+      {"tls: {certificate: c, key: k}\nlisten: [tcp:443, tls:443]", "2:19", "tcp takes TLS too"},
+      {"relay: {addresses: [10.0.0.256]}", "1:21", "is not an IP address"},
+      {"relay: {addresses: 0.0.0.0}", "1:20", "stands for every address"},
+      {"relay: {ports: 2-1}", "1:16", "is not a range of ports"},
+      {"relay: {ports: 0-9}", "1:16", "is not a range of ports"},
+      {"relay: {ports: a}", "1:16", "is not a range of ports"},
+      {"peers: {allow: [10.0.0.1/8]}", "1:17", "no bits set behind the prefix"},
+      {"peers: {deny: all}", "1:15", "is not a range of addresses"},
+      {"external_address: 203.0.113.5/", "1:19", "is not an external address"},
+      {"external_address: 203.0.113.5/host", "1:19", "is not an external address"},
+      {"external_address: 203.0.113.5/2001:db8::1", "1:19", "mixes IPv4 and IPv6"},
+      {"external_address: 203.0.113.256", "1:19", "is not an external address"},
+      {"external_address: https://x", "1:19", "is not an external address"},
+      {"external_address: 0.0.0.0", "1:19", "is not an external address"},
+      {"metrics: 9641", "1:10", "is not an address with a port"},
+      {"metrics: 127.0.0.1:0", "1:10", "is not an address with a port"},
+  };
+  check_refused(rows);
+}
+
+TEST_CASE("statements that contradict each other are refused") {
+  constexpr Row rows[] = {
+      {"tls: {certificate: c}", "1:6", "needs its `tls.key`"},
+      {"tls:\n  key: k", "2:3", "needs its `tls.certificate`"},
+      {"lifetimes: {default: 2h}", "1:22", "`lifetimes.maximum` is below"},
+      {"lifetimes: {default: 2h, maximum: 1h}", "1:35", "`lifetimes.maximum` is below"},
+  };
+  check_refused(rows);
+}
+
+TEST_CASE("words outside a setting's vocabulary are refused with the vocabulary") {
+  constexpr Row rows[] = {
+      {"log: {level: loud}", "1:14", "write one of debug, info, warning, error"},
+      {"log: {privacy: yes}", "1:16", "write one of none, truncated, full"},
+      {"state_directory: here", "1:18", "begin it with `/`"},
+      {"realm: \"a\\u0007b\"", "1:8", "characters no client can send"},
+  };
+  check_refused(rows);
+}
+
+TEST_CASE("what is not YAML, or more of it than a configuration needs, is refused") {
+  constexpr Row rows[] = {
+      {"realm: [a", "1:10: ", "this is not YAML"},
+      {"realm: x\nlisten: [\n", "3:1: ", "this is not YAML"},
+      {"realm: x\n\tlisten: y", "2:", "this is not YAML"},
+      {"a: &x 1\nb: *x", "2:4", "an alias"},
+      {"realm: !secret x", "1:8", "the tag `!secret`"},
+      {"realm: a\n---\nrealm: b", "3:1", "a second document"},
+      {"[[[[[[[[[[[[[[[[[[[[[[[[", "1:", "nested too deeply"},
+  };
+  for (const auto& row : rows) {
+    const auto config = parse(row.text, "test.yaml");
+    CAPTURE(row.text);
+    REQUIRE_FALSE(config);
+    const auto error = config.error().to_string();
+    CAPTURE(error);
+    CHECK(error.starts_with("test.yaml:" + std::string{row.place}));
+    CHECK(error.find(row.sentence) != std::string::npos);
+  }
+  CHECK(parse(std::string(65'537, '#'), "x").error().sentence.starts_with("this is larger"));
+}
+
+TEST_CASE("what a sentence repeats is short and cannot drive a terminal") {
+  const auto long_key = parse(std::string(5000, 'k') + ": x", "x").error().sentence;
+  CHECK(long_key.size() < 1000);
+  const auto cut = parse("\"" + std::string(59, 'k') + "\u00E9\": x", "x").error().sentence;
+  CHECK(cut.starts_with("`" + std::string(59, 'k') + "...`"));
+  const auto escape = parse("\"a\\e[2J\\n\": x", "x").error().sentence;
+  CHECK(escape.starts_with("`a?[2J?` is not a key"));
+}
+
+TEST_CASE("thousands of openings end in a sentence, not on the stack") {
+  for (const auto* opening : {"[", "{", "- ", "? ", "{a: "}) {
+    CAPTURE(opening);
+    std::string text;
+    while (text.size() < 60'000) text += opening;
+    CHECK_FALSE(parse(text, "test.yaml"));
+  }
+}
+
+}  // namespace yuelao::config

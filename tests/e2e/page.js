@@ -1,0 +1,170 @@
+// One end of a call, driven from outside through `end`. Descriptions are handed over after
+// gathering, so that the driver is the whole signalling server.
+'use strict';
+
+let connection;
+let channel;
+let camera;
+let candidates;
+let errors;
+
+function until(what, deadline_ms, subscribe) {
+  return new Promise((resolve, reject) => {
+    const expiry = setTimeout(
+        () => reject(new Error(`not within ${deadline_ms} ms: ${what()}`)), deadline_ms);
+    subscribe((value) => {
+      clearTimeout(expiry);
+      resolve(value);
+    }, (reason) => {
+      clearTimeout(expiry);
+      reject(new Error(reason));
+    });
+  });
+}
+
+function state() {
+  const {iceGatheringState, iceConnectionState, connectionState} = connection;
+  return JSON.stringify(
+      {iceGatheringState, iceConnectionState, connectionState, candidates, errors});
+}
+
+function open(configuration) {
+  candidates = [];
+  errors = [];
+  connection = new RTCPeerConnection(configuration);
+  connection.onicecandidate = ({candidate}) => {
+    if (candidate?.candidate) candidates.push(candidate.candidate);
+  };
+  connection.onicecandidateerror = ({errorCode, errorText, url}) => {
+    errors.push({errorCode, errorText, url});
+  };
+  connection.ontrack = ({streams}) => {
+    document.querySelector('#remote').srcObject = streams[0];
+  };
+}
+
+async function add_camera() {
+  camera ??= await navigator.mediaDevices.getUserMedia({video: {width: 640, height: 480}});
+  for (const track of camera.getTracks()) connection.addTrack(track, camera);
+}
+
+async function gather(description) {
+  const gathered = until(() => `gathering complete, ${state()}`, 15000, (resolve) => {
+    connection.onicegatheringstatechange = () => {
+      if (connection.iceGatheringState === 'complete') resolve();
+    };
+  });
+  await connection.setLocalDescription(description);
+  await gathered;
+  return connection.localDescription.toJSON();
+}
+
+function connected() {
+  return until(() => `connected, ${state()}`, 20000, (resolve, reject) => {
+    const check = () => {
+      if (connection.connectionState === 'connected') resolve();
+      if (connection.connectionState === 'failed') reject(`connection failed, ${state()}`);
+    };
+    connection.onconnectionstatechange = check;
+    check();
+  });
+}
+
+function total(reports, type, field) {
+  return reports.filter((report) => report.type === type)
+      .reduce((sum, report) => sum + (report[field] ?? 0), 0);
+}
+
+const end = {
+  async offer(configuration) {
+    open(configuration);
+    await add_camera();
+    channel = connection.createDataChannel('echo');
+    return gather(await connection.createOffer());
+  },
+
+  async answer(configuration, offer) {
+    open(configuration);
+    connection.ondatachannel = (event) => {
+      channel = event.channel;
+      channel.onmessage = ({data}) => channel.send(data);
+    };
+    await connection.setRemoteDescription(offer);
+    await add_camera();
+    return gather(await connection.createAnswer());
+  },
+
+  async accept(answer) {
+    await connection.setRemoteDescription(answer);
+  },
+
+  connected,
+
+  // How many of `count` messages of `bytes` came back as they were sent.
+  async echo(count, bytes) {
+    if (channel.readyState !== 'open') {
+      await until(() => `data channel open, ${state()}`, 10000, (resolve) => {
+        channel.onopen = () => resolve();
+      });
+    }
+    const sent = Array.from({length: count}, (_, i) => `${i}:`.padEnd(bytes, `${i % 10}`));
+    let same = 0;
+    const echoed = until(() => `${count} echoes, ${same} so far`, 10000, (resolve) => {
+      let received = 0;
+      channel.onmessage = ({data}) => {
+        if (data === sent[received++]) ++same;
+        if (received === count) resolve();
+      };
+    });
+    for (const message of sent) channel.send(message);
+    await echoed;
+    return same;
+  },
+
+  // Resolves once more than `count` frames of the other end's picture were decoded.
+  async frames(count) {
+    let decoded = 0;
+    let poll;
+    const wanted = () => `${count} frames, ${decoded} so far, ${state()}`;
+    const enough = until(wanted, 20000, (resolve) => {
+      poll = setInterval(async () => {
+        const reports = [...(await connection.getStats()).values()];
+        decoded = total(reports, 'inbound-rtp', 'framesDecoded');
+        if (decoded > count) resolve();
+      }, 100);
+    });
+    await enough.finally(() => clearInterval(poll));
+    return decoded;
+  },
+
+  async selected_pair() {
+    const stats = await connection.getStats();
+    const reports = [...stats.values()];
+    const transport = reports.find((report) => report.type === 'transport');
+    // Firefox has no selectedCandidatePairId and marks the pair itself.
+    const pair = stats.get(transport?.selectedCandidatePairId) ??
+        reports.find((report) => report.type === 'candidate-pair' && report.selected);
+    const candidate = ({candidateType, relayProtocol, protocol, address, port, url}) =>
+        ({candidateType, relayProtocol, protocol, address, port, url});
+    return {
+      local: candidate(stats.get(pair.localCandidateId)),
+      remote: candidate(stats.get(pair.remoteCandidateId)),
+      bytesSent: pair.bytesSent,
+      bytesReceived: pair.bytesReceived,
+      packetsLost: total(reports, 'inbound-rtp', 'packetsLost'),
+    };
+  },
+
+  // What gathering alone yields.
+  async candidates(configuration) {
+    open(configuration);
+    connection.createDataChannel('unused');
+    await gather(await connection.createOffer());
+    return {candidates, errors};
+  },
+
+  close() {
+    connection?.close();
+    document.querySelector('#remote').srcObject = null;
+  },
+};

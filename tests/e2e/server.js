@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import {execFile, spawn} from 'node:child_process';
+import {createHmac} from 'node:crypto';
+import {writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {promisify} from 'node:util';
+
+const program = process.env.YUELAO ??
+    fileURLToPath(new URL('../../build/dev/server/yuelao', import.meta.url));
+const secret = 'e2e-shared-secret-of-a-meeting-system';
+const password = 'e2e-password-of-alice';
+const metrics = '127.0.0.1:9641';
+
+const configuration = ({addresses, files, allow}) => `
+listen: [${addresses.flatMap((address) => {
+  const host = address.includes(':') ? `[${address}]` : address;
+  return [`'udp:${host}:3478'`, `'tcp:${host}:3478'`, `'tls:${host}:5349'`];
+}).join(', ')}]
+relay: {addresses: [${addresses.map((address) => `'${address}'`).join(', ')}]}
+tls: {certificate: ${files.certificate}, key: ${files.key}}
+realm: e2e.test
+users: [{name: alice, password: ${password}}]
+secrets: [{value: ${secret}}]
+peers: {allow: [${allow.map((range) => `'${range}'`).join(', ')}]}
+metrics: ${metrics}
+drain_timeout: 5s
+`;
+
+// What a meeting system makes for its guests out of the shared secret.
+function guest() {
+  const username = `${Math.floor(Date.now() / 1000) + 3600}:guest`;
+  const credential = createHmac('sha1', secret).update(username).digest('base64');
+  return {username, credential};
+}
+
+// Asks the server's HTTP listener, from inside the namespace; nothing when it does not
+// answer with success.
+async function get(space, path) {
+  const ask = `const answer = await fetch('http://${metrics}${path}');
+               if (!answer.ok) process.exit(1);
+               process.stdout.write(await answer.text());`;
+  const argv = ['netns', 'exec', space, process.execPath, '--input-type=module', '-e', ask];
+  try {
+    return (await promisify(execFile)('ip', argv)).stdout;
+  } catch {
+    return undefined;
+  }
+}
+
+class Server {
+  alice = {username: 'alice', credential: password};
+  guest = guest();
+  log = '';
+  #space;
+  #process;
+  #outcome;
+  #exited;
+
+  constructor(space, file) {
+    this.#space = space;
+    this.#process = spawn('ip', ['netns', 'exec', space, program, 'serve', '--config', file],
+                          {stdio: ['ignore', 'pipe', 'pipe']});
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => { this.log += text; });
+    }
+    this.#exited = new Promise((resolve) => {
+      this.#process.once('close', (code, signal) => resolve(this.#outcome = code ?? signal));
+    });
+  }
+
+  // Waits until `holds` for what `path` answers.
+  async expect(what, path, holds, deadline_ms = 20_000) {
+    const deadline = Date.now() + deadline_ms;
+    let answer;
+    do {
+      assert.equal(this.#outcome, undefined, `the server ended:\n${this.log}`);
+      assert.ok(Date.now() < deadline,
+                `${what}: not within ${deadline_ms} ms\n${answer}\n${this.log}`);
+      answer = await get(this.#space, path);
+    } while (!holds(answer));
+  }
+
+  // What browsers leave goes at once, not with its lifetime.
+  async expect_no_allocation() {
+    await this.expect('no allocation left', '/metrics', (answer = '') => {
+      const gauges = [...answer.matchAll(/^yuelao_allocations{.*} (\d+)$/gm)];
+      return gauges.length > 0 && gauges.every(([, value]) => value === '0');
+    });
+  }
+
+  // Ends it as a service manager does. A sanitizer's report shows in the outcome.
+  async stop() {
+    this.#process.kill('SIGTERM');
+    assert.equal(await this.#exited, 0, this.log);
+  }
+}
+
+// Serves UDP, TCP and TLS on 3478 and TLS on 5349 of `addresses`. `files`: see issue().
+// `allow`: peers that the default policy would refuse.
+export async function start_server({space, addresses, directory, files, allow = []}) {
+  const file = join(directory, 'yuelao.yaml');
+  writeFileSync(file, configuration({addresses, files, allow}), {mode: 0o600});
+  const server = new Server(space, file);
+  await server.expect('ready', '/readyz', (answer) => answer !== undefined);
+  return server;
+}

@@ -1,0 +1,100 @@
+"""STUN messages (RFC 8489) as bytes and back: enough of a client to ask awkward questions."""
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import os
+import struct
+import time
+import zlib
+
+MAGIC = 0x2112A442
+
+BINDING, ALLOCATE, REFRESH, SEND, DATA, CREATE_PERMISSION, CHANNEL_BIND = 1, 3, 4, 6, 7, 8, 9
+INDICATION, SUCCESS, ERROR = 0x0010, 0x0100, 0x0110
+
+MAPPED_ADDRESS, USERNAME, MESSAGE_INTEGRITY, ERROR_CODE = 0x0001, 0x0006, 0x0008, 0x0009
+CHANNEL_NUMBER, LIFETIME, XOR_PEER_ADDRESS, DATA_VALUE = 0x000C, 0x000D, 0x0012, 0x0013
+REALM, NONCE, XOR_RELAYED_ADDRESS, REQUESTED_ADDRESS_FAMILY = 0x0014, 0x0015, 0x0016, 0x0017
+REQUESTED_TRANSPORT, XOR_MAPPED_ADDRESS, FINGERPRINT = 0x0019, 0x0020, 0x8028
+
+UDP_TRANSPORT = (REQUESTED_TRANSPORT, bytes([17, 0, 0, 0]))
+
+
+class Message:
+    def __init__(self, kind, transaction, attributes):
+        self.kind = kind
+        self.transaction = transaction
+        self.attributes = attributes
+
+    @classmethod
+    def parse(cls, data):
+        kind, length, magic = struct.unpack_from(">HHI", data)
+        assert magic == MAGIC and length == len(data) - 20, data.hex()
+        attributes, at = {}, 20
+        while at < len(data):
+            name, size = struct.unpack_from(">HH", data, at)
+            attributes.setdefault(name, data[at + 4:at + 4 + size])
+            at += 4 + (size + 3) // 4 * 4
+        return cls(kind, data[8:20], attributes)
+
+    @property
+    def error(self):
+        """The error code, None for a success."""
+        value = self.attributes.get(ERROR_CODE)
+        return value[2] * 100 + value[3] if value else None
+
+    def address(self, name):
+        """(address, port) of an XOR-...-ADDRESS."""
+        _, family, port = struct.unpack_from(">BBH", self.attributes[name])
+        key = struct.pack(">I", MAGIC) + self.transaction
+        value = bytes(a ^ b for a, b in zip(self.attributes[name][4:], key))
+        assert len(value) == {1: 4, 2: 16}[family]
+        return str(ipaddress.ip_address(value)), port ^ (MAGIC >> 16)
+
+    @property
+    def lifetime(self):
+        return struct.unpack(">I", self.attributes[LIFETIME])[0]
+
+
+def xor_address(name, address, port, transaction):
+    packed = ipaddress.ip_address(address).packed
+    key = struct.pack(">I", MAGIC) + transaction
+    return name, struct.pack(">BBH", 0, 1 if len(packed) == 4 else 2, port ^ (MAGIC >> 16)) + bytes(
+        a ^ b for a, b in zip(packed, key))
+
+
+def new_transaction():
+    return os.urandom(12)
+
+
+def long_term_key(user, realm, password):
+    return hashlib.md5(f"{user}:{realm}:{password}".encode()).digest()
+
+
+def encode(kind, attributes=(), transaction=None, key=None, fingerprint=False):
+    transaction = transaction or new_transaction()
+    body = b"".join(struct.pack(">HH", name, len(value)) + value + bytes(-len(value) % 4)
+                    for name, value in attributes)
+
+    def header(length):
+        return struct.pack(">HHI", kind, length, MAGIC) + transaction
+
+    if key:
+        digest = hmac.new(key, header(len(body) + 24) + body, hashlib.sha1).digest()
+        body += struct.pack(">HH", MESSAGE_INTEGRITY, 20) + digest
+    if fingerprint:
+        crc = zlib.crc32(header(len(body) + 8) + body) ^ 0x5354554E
+        body += struct.pack(">HHI", FINGERPRINT, 4, crc)
+    return header(len(body)) + body
+
+
+def channel_data(number, payload):
+    return struct.pack(">HH", number, len(payload)) + payload
+
+
+def rest_credentials(secret, name="", lifetime=3600):
+    user = f"{int(time.time()) + lifetime}" + (f":{name}" if name else "")
+    digest = hmac.new(secret.encode(), user.encode(), hashlib.sha1).digest()
+    return user, base64.b64encode(digest).decode()

@@ -1,0 +1,161 @@
+#include "server/relay_sockets.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include <boost/asio/io_context.hpp>
+#include <set>
+
+#include "server/random.hpp"
+#include "tests/server/wire.hpp"
+
+namespace yuelao::server {
+namespace {
+
+using turn::RelayFailure;
+using turn::RelayId;
+
+const IpAddress loopback = IpAddress::v4({127, 0, 0, 1});
+
+// A port, with `count - 1` more behind it, that nobody uses right now.
+std::uint16_t free_ports(std::uint16_t count) {
+  for (std::uint16_t first = 50'000; first < 60'000;
+       first = static_cast<std::uint16_t>(first + count)) {
+    bool all_free = true;
+    for (std::uint16_t i = 0; i < count; ++i) {
+      all_free &=
+          UdpSocket::open_relay({loopback, static_cast<std::uint16_t>(first + i)}).has_value();
+    }
+    if (all_free) return first;
+  }
+  FAIL("no free ports");
+  return 0;
+}
+
+struct World {
+  std::uint16_t first = free_ports(8);
+  boost::asio::io_context context;
+  UdpPoller poller{context};
+  SystemRandom random;
+  RelaySockets relays{{{.advertised = loopback, .bound = loopback}},
+                      {first, static_cast<std::uint16_t>(first + 7)},
+                      poller,
+                      random};
+};
+
+TEST_CASE("every port of the range is given out once, then there is no port") {
+  World world;
+  std::set<std::uint16_t> ports;
+  for (std::uint32_t i = 0; i < 8; ++i) {
+    const auto opened = world.relays.open({i, 0}, Family::ipv4);
+    REQUIRE(opened.has_value());
+    CHECK(opened->address == loopback);
+    ports.insert(opened->port);
+  }
+  CHECK(ports.size() == 8);
+  CHECK(*ports.begin() == world.first);
+  CHECK(*ports.rbegin() == world.first + 7);
+
+  const auto refused = world.relays.open({8, 0}, Family::ipv4);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error() == RelayFailure::no_port);
+
+  world.relays.close({3, 0});
+  CHECK(world.relays.open({8, 0}, Family::ipv4).has_value());
+}
+
+TEST_CASE("ports that other programs hold are passed over and stay in the range") {
+  World world;
+  std::vector<test::UdpWire> others;
+  for (std::uint16_t i = 0; i < 7; ++i) {
+    others.emplace_back(Endpoint{loopback, static_cast<std::uint16_t>(world.first + i)});
+  }
+  const auto opened = world.relays.open({0, 0}, Family::ipv4);
+  REQUIRE(opened.has_value());
+  CHECK(opened->port == world.first + 7);
+  const auto refused = world.relays.open({1, 0}, Family::ipv4);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error() == RelayFailure::no_port);
+
+  others.clear();
+  for (std::uint32_t i = 1; i < 8; ++i) CHECK(world.relays.open({i, 0}, Family::ipv4).has_value());
+}
+
+TEST_CASE("without descriptors a relay is refused and its port is not lost") {
+  World world;
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  none.rlim_cur = 3;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto refused = world.relays.open({0, 0}, Family::ipv4);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error() == RelayFailure::no_descriptor);
+  for (std::uint32_t i = 0; i < 8; ++i) CHECK(world.relays.open({i, 0}, Family::ipv4).has_value());
+}
+
+TEST_CASE("a family without an address has no port") {
+  World world;
+  const auto refused = world.relays.open({0, 0}, Family::ipv6);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error() == RelayFailure::no_port);
+}
+
+TEST_CASE("a number's former owner does not find its successor") {
+  World world;
+  REQUIRE(world.relays.open({0, 1}, Family::ipv4).has_value());
+  world.relays.close({0, 1});
+  REQUIRE(world.relays.open({0, 2}, Family::ipv4).has_value());
+  CHECK(world.relays.find({0, 1}) == nullptr);
+  world.relays.close({0, 1});
+  CHECK(world.relays.find({0, 2}) != nullptr);
+}
+
+TEST_CASE("an open relay is polled under its number") {
+  World world;
+  const auto opened = world.relays.open({5, 77}, Family::ipv4);
+  REQUIRE(opened.has_value());
+  CHECK(world.poller.ready().empty());
+  test::UdpWire{loopback, *opened}.send(as_bytes("hello"));
+  const auto ready = world.poller.ready();  // loopback delivers before sendto(2) returns
+  REQUIRE(ready.size() == 1);
+  CHECK(ready[0] == turn::SocketRef::relay({5, 77}));
+  world.relays.close({5, 77});
+  CHECK(world.poller.ready().empty());
+}
+
+TEST_CASE("shards' slices cover the range without sharing a port") {
+  struct Row {
+    PortRange range;
+    unsigned shards;
+  };
+  constexpr Row rows[] = {
+      {{49152, 65535}, 1}, {{49152, 65535}, 3}, {{100, 104}, 5}, {{65530, 65535}, 4}};
+  for (const auto& [range, shards] : rows) {
+    CAPTURE(shards);
+    std::uint32_t next = range.first;
+    for (unsigned i = 0; i < shards; ++i) {
+      const auto slice = slice_of(range, i, shards);
+      CHECK(slice.first == next);
+      CHECK(slice.last >= slice.first);
+      next = std::uint32_t{slice.last} + 1;
+    }
+    CHECK(next == std::uint32_t{range.last} + 1);
+  }
+}
+
+}  // namespace
+TEST_CASE("an even port is found while there is one, and never an odd one instead") {
+  SystemRandom random;
+  RelayPorts ports{{50001, 50008}, random};
+  for (int i = 0; i < 4; ++i) CHECK(ports.take(turn::Parity::even).value() % 2 == 0);
+  CHECK_FALSE(ports.take(turn::Parity::even));
+  CHECK(ports.free() == 4);
+  CHECK(ports.take().value() % 2 == 1);
+  ports.give_back(50002);
+  CHECK(ports.take(turn::Parity::even) == 50002);
+}
+
+}  // namespace yuelao::server

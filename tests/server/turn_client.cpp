@@ -1,0 +1,133 @@
+#include "tests/server/turn_client.hpp"
+
+#include <array>
+
+#include "protocol/stun/attributes.hpp"
+#include "server/random.hpp"
+
+namespace yuelao::test {
+namespace {
+
+namespace attribute = stun::attribute;
+using stun::Class;
+using stun::Method;
+
+constexpr std::uint8_t udp_protocol = 17;
+constexpr int unauthenticated = 401;
+constexpr int stale_nonce = 438;
+
+stun::TransactionId fresh_id() {
+  std::array<std::byte, 12> random{};
+  server::SystemRandom{}.fill(random);
+  return stun::TransactionId::from_random(random);
+}
+
+}  // namespace
+
+std::optional<Endpoint> TurnClient::binding() {
+  std::array<std::byte, 64> room{};
+  const auto id = fresh_id();
+  stun::MessageWriter writer{room, Method::binding, Class::request, id};
+  wire_.send(writer.finish());
+  const auto answer = answer_to(id);
+  if (!answer) return std::nullopt;
+  const auto address = stun::Message::parse(*answer)->get(attribute::xor_mapped_address);
+  return address ? std::optional{*address} : std::nullopt;
+}
+
+std::optional<Endpoint> TurnClient::allocate() {
+  const auto answer = request(Method::allocate, [](stun::MessageWriter& writer) {
+    writer.add(attribute::requested_transport, udp_protocol);
+  });
+  if (!answer) return std::nullopt;
+  const auto relayed = stun::Message::parse(*answer)->get(attribute::xor_relayed_address);
+  return relayed ? std::optional{*relayed} : std::nullopt;
+}
+
+bool TurnClient::refresh(std::chrono::seconds lifetime) {
+  return request(Method::refresh,
+                 [&](stun::MessageWriter& writer) { writer.add(attribute::lifetime, lifetime); })
+      .has_value();
+}
+
+bool TurnClient::permit(const Endpoint& peer) {
+  return request(
+             Method::create_permission,
+             [&](stun::MessageWriter& writer) { writer.add(attribute::xor_peer_address, peer); })
+      .has_value();
+}
+
+bool TurnClient::bind_channel(std::uint16_t number, const Endpoint& peer) {
+  return request(Method::channel_bind,
+                 [&](stun::MessageWriter& writer) {
+                   writer.add(attribute::channel_number, stun::ChannelNumber::from(number).value());
+                   writer.add(attribute::xor_peer_address, peer);
+                 })
+      .has_value();
+}
+
+void TurnClient::send(std::uint16_t channel, std::string_view text) {
+  Octets message(4);
+  store_u16(message, channel);
+  store_u16(MutableBytes{message}.subspan(2), static_cast<std::uint16_t>(text.size()));
+  const auto payload = as_bytes(text);
+  message.insert(message.end(), payload.begin(), payload.end());
+  wire_.send(message);
+}
+
+std::optional<std::string> TurnClient::receive(std::uint16_t channel) {
+  while (const auto message = wire_.receive()) {
+    if (message->size() < 4 || load_u16(*message) != channel) continue;
+    const auto size = load_u16(Bytes{*message}.subspan(2));
+    return std::string{as_text(Bytes{*message}.subspan(4, size))};
+  }
+  return std::nullopt;
+}
+
+std::optional<Octets> TurnClient::request(Method method, const Compose& compose) {
+  auto answer = ask(method, compose);
+  for (int attempt = 0; attempt < 2 && answer; ++attempt) {
+    const auto message = *stun::Message::parse(*answer);
+    if (message.message_class() == Class::success) return answer;
+    if (!take_challenge(message)) return std::nullopt;
+    answer = ask(method, compose);
+  }
+  return std::nullopt;
+}
+
+std::optional<Octets> TurnClient::ask(Method method, const Compose& compose) {
+  std::array<std::byte, 1024> room{};
+  const auto id = fresh_id();
+  stun::MessageWriter writer{room, method, Class::request, id};
+  compose(writer);
+  if (!nonce_.empty()) {
+    writer.add(attribute::username, user_);
+    writer.add(attribute::realm, realm_);
+    writer.add(attribute::nonce, nonce_);
+    writer.add_integrity(stun::long_term_key(user_, realm_, password_));
+  }
+  wire_.send(writer.finish());
+  return answer_to(id);
+}
+
+std::optional<Octets> TurnClient::answer_to(const stun::TransactionId& id) {
+  while (auto received = wire_.receive()) {
+    const auto message = stun::Message::parse(*received);
+    if (message && message->transaction_id() == id) return received;
+  }
+  return std::nullopt;
+}
+
+bool TurnClient::take_challenge(const stun::Message& answer) {
+  const auto code = answer.get(attribute::error_code);
+  error_ = code ? code->code : 0;
+  if (error_ != unauthenticated && error_ != stale_nonce) return false;
+  const auto realm = answer.get(attribute::realm);
+  const auto nonce = answer.get(attribute::nonce);
+  if (!realm || !nonce) return false;
+  realm_ = *realm;
+  nonce_ = *nonce;
+  return true;
+}
+
+}  // namespace yuelao::test

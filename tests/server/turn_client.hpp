@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "protocol/endpoint.hpp"
+#include "protocol/stun/credentials.hpp"
+#include "protocol/stun/message.hpp"
+#include "protocol/stun/message_writer.hpp"
+#include "tests/server/wire.hpp"
+
+namespace yuelao::test {
+
+// Just enough of a TURN client to keep a call going over any wire. Answers are taken
+// in order; anything else that comes meanwhile is passed over.
+class TurnClient {
+ public:
+  TurnClient(Wire& wire, std::string user, std::string password)
+      : wire_{wire}, user_{std::move(user)}, password_{std::move(password)} {}
+
+  // The client's address as the server sees it; empty without an answer.
+  std::optional<Endpoint> binding();
+  // The relayed address, or empty: error() says why.
+  std::optional<Endpoint> allocate();
+  bool refresh(std::chrono::seconds lifetime);
+  bool permit(const Endpoint& peer);
+  bool bind_channel(std::uint16_t number, const Endpoint& peer);
+  void send(std::uint16_t channel, std::string_view text);
+  // The text of the next ChannelData message.
+  std::optional<std::string> receive(std::uint16_t channel);
+
+  // Of the last request that was refused.
+  int error() const { return error_; }
+
+ private:
+  // Composes the attributes of a request.
+  using Compose = std::function<void(stun::MessageWriter&)>;
+
+  // The success, or empty. Answers a challenge (401, 438) once.
+  std::optional<Octets> request(stun::Method method, const Compose& compose);
+  std::optional<Octets> ask(stun::Method method, const Compose& compose);
+  std::optional<Octets> answer_to(const stun::TransactionId& id);
+  bool take_challenge(const stun::Message& answer);
+
+  Wire& wire_;
+  std::string user_;
+  std::string password_;
+  std::string realm_;
+  std::string nonce_;
+  int error_ = 0;
+};
+
+}  // namespace yuelao::test

@@ -1,0 +1,214 @@
+// The packet path: RFC 8656 §11 (Send and Data), §12.5 to §12.7 (ChannelData).
+
+#include <doctest/doctest.h>
+
+#include "tests/turn/world.hpp"
+
+namespace yuelao::turn::test {
+namespace {
+
+constexpr auto peer = "192.0.78.1:7000";
+
+Client allocated(World& world, std::string_view from = "203.0.112.9:1",
+                 Transport transport = Transport::udp) {
+  Client client{world, from, transport};
+  client.allocate();
+  return client;
+}
+
+}  // namespace
+
+TEST_CASE("Send leaves through the relay, and the answer comes as Data") {
+  World world;
+  auto client = allocated(world);
+  client.permit(peer);
+  const auto out = client.send_data(peer, "question");
+  REQUIRE(out.size() == 1);
+  CHECK(out[0].from == SocketRef::relay(client.relay));
+  CHECK(out[0].to == endpoint(peer));
+  CHECK(out[0].bytes == octets("question"));
+
+  const auto in = world.from_peer(client.relay, endpoint(peer), "answer");
+  REQUIRE(in.size() == 1);
+  CHECK(in[0].from == client.path.socket);
+  CHECK(in[0].to == client.path.tuple.client);
+  const auto message = in[0].message();
+  CHECK(message.method() == Method::data);
+  CHECK(message.message_class() == stun::Class::indication);
+  CHECK(message.get(attribute::xor_peer_address) == endpoint(peer));
+  CHECK(as_text(message.get(attribute::data).value()) == "answer");
+}
+
+TEST_CASE("payloads of every length arrive as they were") {
+  World world;
+  auto client = allocated(world);
+  client.permit(peer);
+  for (std::size_t size : {0U, 1U, 2U, 3U, 4U, 5U, 200U, 1199U, 1200U}) {
+    const std::string payload(size, 'x');
+    CHECK(client.send_data(peer, payload).at(0).bytes == octets(payload));
+    const auto in = world.from_peer(client.relay, endpoint(peer), payload);
+    CHECK(as_text(in.at(0).message().get(attribute::data).value()) == payload);
+  }
+}
+
+TEST_CASE("each Data indication has a transaction id of its own") {
+  World world;
+  auto client = allocated(world);
+  client.permit(peer);
+  const auto first = world.from_peer(client.relay, endpoint(peer), "a");
+  const auto second = world.from_peer(client.relay, endpoint(peer), "a");
+  CHECK(first[0].message().transaction_id() != second[0].message().transaction_id());
+}
+
+TEST_CASE("on a channel four octets go before the data, both ways") {
+  World world;
+  auto client = allocated(world);
+  client.bind(0x4001, peer);
+  CHECK(client.channel_data(0x4001, "question").at(0).bytes == octets("question"));
+  const auto in = world.from_peer(client.relay, endpoint(peer), "answer");
+  CHECK(in.at(0).bytes == octets(std::string_view{"\x40\x01\x00\x06"
+                                                  "answer",
+                                                  10}));
+  // The permission is for the address, the channel only for its port.
+  CHECK(world.from_peer(client.relay, endpoint("192.0.78.1:7001"), "x").at(0).message().method() ==
+        Method::data);
+}
+
+TEST_CASE("ChannelData is padded to four on a stream and not in a datagram") {
+  for (const auto transport : {Transport::udp, Transport::tcp, Transport::tls}) {
+    World world;
+    auto client = allocated(world, "203.0.112.9:1", transport);
+    client.bind(0x4001, peer);
+    for (std::size_t size = 0; size < 9; ++size) {
+      const auto in = world.from_peer(client.relay, endpoint(peer), std::string(size, 'x'));
+      const auto expected = transport == Transport::udp ? size : size + padding_to_four(size);
+      CHECK(in.at(0).bytes.size() == 4 + expected);
+    }
+  }
+}
+
+TEST_CASE("padding behind a datagram's ChannelData is not data; a short one is dropped") {
+  World world;
+  auto client = allocated(world);
+  client.bind(0x4001, peer);
+  CHECK(client.send(octets(std::string_view{"\x40\x01\x00\x01x\0\0\0", 8})).at(0).bytes ==
+        octets("x"));
+  CHECK(client.send(octets(std::string_view{"\x40\x01\x00\x00", 4})).at(0).bytes.empty());
+  CHECK(client.send(octets(std::string_view{"\x40\x01\x00\x05xxxx", 8})).empty());
+  CHECK(client.send(octets(std::string_view{"\x40\x01\x00", 3})).empty());
+  CHECK(client.send(octets(std::string_view{"\x4F\xFF\x00\x00", 4})).empty());
+  CHECK(world.drops(Drop::malformed) == 2);
+  CHECK(world.drops(Drop::no_channel) == 1);
+}
+
+TEST_CASE("nothing passes without an allocation, a permission or the right family") {
+  World world;
+  Client stranger{world, "203.0.112.8:1"};
+  CHECK(stranger.send_data(peer, "x").empty());
+  CHECK(stranger.channel_data(0x4000, "x").empty());
+  CHECK(world.drops(Drop::no_allocation) == 2);
+  auto client = allocated(world);
+  CHECK(client.send_data(peer, "x").empty());
+  CHECK(world.from_peer(client.relay, endpoint(peer), "x").empty());
+  CHECK(world.drops(Drop::no_permission) == 2);
+  CHECK(client.send_data("[2600::1]:1", "x").empty());
+  CHECK(world.drops(Drop::wrong_family) == 1);
+}
+
+TEST_CASE("a Send indication with what is missing or not understood is dropped") {
+  World world;
+  auto client = allocated(world);
+  client.permit(peer);
+  const auto send = [&](const Client::Fill& fill) {
+    Octets buffer(512);
+    stun::MessageWriter writer{buffer, Method::send, stun::Class::indication,
+                               stun::TransactionId::from_random(std::array<std::byte, 12>{})};
+    fill(writer);
+    return client.send(writer.finish());
+  };
+  const auto data = [](stun::MessageWriter& writer) { writer.add(attribute::data, as_bytes("x")); };
+  CHECK(send(data).empty());
+  CHECK(send(to_peer(peer)).empty());
+  CHECK(world.drops(Drop::malformed) == 2);
+  CHECK(send([&](stun::MessageWriter& writer) {
+          to_peer(peer)(writer);
+          data(writer);
+          writer.add(stun::Attribute<Bytes>{{0x001A}}, Bytes{});  // DONT-FRAGMENT
+        }).empty());
+  CHECK(world.drops(Drop::unknown_attribute) == 1);
+}
+
+TEST_CASE("two clients of this server reach each other through their relays") {
+  World world;
+  auto alice = allocated(world, "203.0.112.9:1");
+  auto bob = allocated(world, "203.0.112.9:2");
+  alice.bind(0x4000, "198.51.100.1:50001");
+  bob.permit("198.51.100.1:50000");
+  const auto out = alice.channel_data(0x4000, "hi");
+  REQUIRE(out.size() == 1);
+  CHECK(out[0].to == endpoint("198.51.100.1:50001"));
+  CHECK(world.from_peer(bob.relay, endpoint("198.51.100.1:50000"), "hi").size() == 1);
+}
+
+TEST_CASE("the other ports of this server's addresses stay closed") {
+  World world;
+  auto client = allocated(world);
+  client.permit("198.51.100.1:22");  // names no port
+  CHECK(client.send_data("198.51.100.1:22", "x").empty());
+  CHECK(client.send_data("198.51.100.1:3478", "x").empty());
+  CHECK(world.drops(Drop::forbidden_peer) == 2);
+  CHECK(code_of(client.request(Method::channel_bind, to_channel(0x4000, "198.51.100.1:22"))) ==
+        403);
+  CHECK(client.send_data("198.51.100.1:50000", "self").size() == 1);
+}
+
+TEST_CASE("a relay that closed is a closed port again, on a bound channel too") {
+  World world;
+  auto alice = allocated(world, "203.0.112.9:1");
+  auto bob = allocated(world, "203.0.112.9:2");
+  alice.bind(0x4000, "198.51.100.1:50001");
+  bob.request(Method::refresh, [](stun::MessageWriter& writer) {
+    writer.add(attribute::lifetime, std::chrono::seconds{0});
+  });
+  CHECK(alice.channel_data(0x4000, "x").empty());
+  CHECK(world.drops(Drop::forbidden_peer) == 1);
+}
+
+TEST_CASE("this server's own services are reached when the configuration names them") {
+  auto options = default_options();
+  options.peers.allow = {IpRange::parse("198.51.100.1").value()};
+  World world{options};
+  auto client = allocated(world);
+  client.bind(0x4000, "198.51.100.1:10000");
+  CHECK(client.channel_data(0x4000, "to the SFU").size() == 1);
+}
+
+TEST_CASE("behind a 1:1 NAT own relays are reached inside, under their public name") {
+  auto options = default_options();
+  options.relay_addresses = {{address("203.0.114.1"), address("10.0.0.5")}};
+  options.peers.own_addresses = {address("203.0.114.1"), address("10.0.0.5")};
+  World world{options};
+  auto alice = allocated(world, "203.0.112.9:1");
+  auto bob = allocated(world, "203.0.112.9:2");
+  alice.bind(0x4000, "203.0.114.1:50001");
+  bob.bind(0x4000, "203.0.114.1:50000");
+  CHECK(alice.channel_data(0x4000, "hi").at(0).to == endpoint("10.0.0.5:50001"));
+  const auto in = world.from_peer(bob.relay, endpoint("10.0.0.5:50000"), "hi");
+  CHECK(in.at(0).bytes == octets(std::string_view{"\x40\x00\x00\x02hi", 6}));
+  CHECK(code_of(alice.request(Method::create_permission, to_peer("10.0.0.6:1"))) == 403);
+}
+
+TEST_CASE("traffic is counted without its framing") {
+  World world;
+  auto client = allocated(world);
+  client.bind(0x4000, peer);
+  client.channel_data(0x4000, "12345");
+  world.from_peer(client.relay, endpoint(peer), "123");
+  const auto& counters = world.engine.counters();
+  CHECK(counters.client_to_peer.packets == 1);
+  CHECK(counters.client_to_peer.bytes == 5);
+  CHECK(counters.peer_to_client.packets == 1);
+  CHECK(counters.peer_to_client.bytes == 3);
+}
+
+}  // namespace yuelao::turn::test

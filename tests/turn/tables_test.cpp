@@ -1,0 +1,92 @@
+// The smaller tables: names of counters, quotas, expiry, live relays.
+
+#include <map>
+#include <set>
+
+#include <doctest/doctest.h>
+
+#include "protocol/turn/expiry_wheel.hpp"
+#include "tests/turn/world.hpp"
+
+namespace yuelao::turn::test {
+
+TEST_CASE("every counter has a name of its own") {
+  std::set<std::string_view> names;
+  for (std::size_t i = 0; i < drop_count; ++i) names.insert(name(static_cast<Drop>(i)));
+  CHECK(names.size() == drop_count);
+  CHECK_FALSE(names.contains(""));
+  std::set<std::string_view> methods;
+  for (std::size_t i = 0; i < method_slots; ++i) methods.insert(method_name(i));
+  CHECK(methods.size() == method_slots);
+  for (std::size_t i = 0; i < error_slots; ++i) CHECK(slot(error_at(i)) == i);
+}
+
+TEST_CASE("a limit of zero is none") {
+  QuotaLedger quota{{.allocations = 0, .allocations_per_user = 0, .allocations_per_prefix = 0}};
+  for (int i = 0; i < 1000; ++i) {
+    CHECK(quota.admit("alice", address("203.0.112.9")) == Admission::admitted);
+  }
+  for (int i = 0; i < 1000; ++i) quota.release("alice", address("203.0.112.9"));
+  CHECK(quota.total() == 0);
+  CHECK(quota.users() == 0);
+  CHECK(quota.prefixes() == 0);
+}
+
+TEST_CASE("a refused admission counts nothing") {
+  QuotaLedger quota{{.allocations = 10, .allocations_per_user = 1}};
+  CHECK(quota.admit("alice", address("203.0.112.9")) == Admission::admitted);
+  CHECK(quota.admit("alice", address("203.0.111.9")) == Admission::user_full);
+  CHECK(quota.total() == 1);
+  CHECK(quota.prefixes() == 1);
+}
+
+TEST_CASE("the wheel reminds after the time asked for, and not twice") {
+  ExpiryWheel wheel;
+  const SteadyTime start{1000s};
+  SteadyTime now = start;
+  std::map<std::uint32_t, SteadyTime> reminded;
+  const auto remind = [&](RelayId id) {
+    CHECK_FALSE(reminded.contains(id.index));
+    reminded[id.index] = now;
+  };
+  wheel.advance(now, remind);
+  for (const std::uint32_t after : {0U, 1U, 2U, 600U, 3600U, 4000U}) {
+    wheel.schedule({after, 0}, start + std::chrono::seconds{after}, now);
+  }
+  for (int i = 0; i < 5000; ++i) {
+    now += 1s;
+    wheel.advance(now, remind);
+  }
+  REQUIRE(reminded.size() == 6);
+  for (const auto& [after, at] : reminded) {
+    CHECK(at > start + std::chrono::seconds{after});
+    CHECK(at <= start + std::chrono::seconds{after} + 2s);
+  }
+}
+
+TEST_CASE("after a long sleep the wheel reminds of everything that is due") {
+  ExpiryWheel wheel;
+  const SteadyTime start{1000s};
+  int reminded = 0;
+  for (std::uint32_t after = 1; after <= 3600; ++after) {
+    wheel.schedule({after, 0}, start + std::chrono::seconds{after}, start);
+  }
+  wheel.advance(start + 1'000'000s, [&](RelayId) { ++reminded; });
+  CHECK(reminded == 3600);
+}
+
+TEST_CASE("a relay is live under both of its addresses until it closes") {
+  RelayDirectory directory{{{address("203.0.114.1"), address("10.0.0.5")}}};
+  directory.add(endpoint("203.0.114.1:50000"));
+  CHECK(directory.live(endpoint("203.0.114.1:50000")));
+  CHECK(directory.live(endpoint("10.0.0.5:50000")));
+  CHECK_FALSE(directory.live(endpoint("203.0.114.1:50001")));
+  CHECK_FALSE(directory.live(endpoint("203.0.114.2:50000")));
+  CHECK(directory.to_bound(endpoint("203.0.114.1:9")) == endpoint("10.0.0.5:9"));
+  CHECK(directory.to_advertised(endpoint("10.0.0.5:9")) == endpoint("203.0.114.1:9"));
+  CHECK(directory.to_bound(endpoint("192.0.78.1:9")) == endpoint("192.0.78.1:9"));
+  directory.remove(endpoint("203.0.114.1:50000"));
+  CHECK_FALSE(directory.live(endpoint("10.0.0.5:50000")));
+}
+
+}  // namespace yuelao::turn::test

@@ -1,0 +1,231 @@
+#include "tests/turn/world.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <doctest/doctest.h>
+
+#include "protocol/stun/credentials.hpp"
+
+namespace yuelao::turn::test {
+
+Endpoint endpoint(std::string_view text) { return Endpoint::parse(text).value(); }
+IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
+
+Octets octets(std::string_view text) {
+  const auto bytes = as_bytes(text);
+  return {bytes.begin(), bytes.end()};
+}
+
+Options default_options() {
+  Options options;
+  options.nonce_key = Secret{"0123456789abcdef0123456789abcdef"};
+  options.credentials.users = {{"alice", Secret{"wonderland"}}, {"bob", Secret{"builder"}}};
+  options.credentials.rest_secrets = {Secret{"old-secret"}, Secret{"new-secret"}};
+  options.relay_addresses = {{address("198.51.100.1"), address("198.51.100.1")},
+                             {address("2001:470:1::1"), address("2001:470:1::1")}};
+  options.peers.own_addresses = {address("198.51.100.1"), address("2001:470:1::1")};
+  return options;
+}
+
+stun::Message Sent::message() const {
+  const auto parsed = stun::Message::parse(bytes);
+  if (!parsed) throw std::runtime_error{"the engine sent what is not STUN"};
+  return *parsed;
+}
+
+World::World(const Options& options)
+    : quota{options.limits},
+      directory{options.relay_addresses},
+      engine{options, {quota, directory}, random},
+      options_{options} {}
+
+std::vector<Sent> World::from_client(const ClientPath& path, Bytes message) {
+  engine.on_client_message(path, message, now, out_);
+  return finish();
+}
+
+std::vector<Sent> World::from_peer(RelayId relay, const Endpoint& peer, std::string_view payload) {
+  engine.on_peer_datagram(relay, peer, as_bytes(payload), now, out_);
+  return finish();
+}
+
+std::vector<Sent> World::relay_opened(RelayId id, std::expected<Endpoint, RelayFailure> outcome) {
+  if (outcome) opened.push_back(id);
+  engine.on_relay_opened(id, outcome, now, out_);
+  return finish();
+}
+
+void World::client_closed(const ClientPath& path) {
+  engine.on_client_closed(path, now, out_);
+  CHECK(finish().empty());
+}
+
+void World::pass(std::chrono::seconds time) {
+  pass_silently(time);
+  engine.advance(now, out_);
+  CHECK(finish().empty());
+}
+
+void World::pass_silently(std::chrono::seconds time) {
+  now.steady += time;
+  now.wall += time;
+}
+
+void World::close_all() {
+  engine.close_all(now, out_);
+  CHECK(finish().empty());
+}
+
+// As a shard does: sends first, then commands, whose outcomes may send again.
+std::vector<Sent> World::finish() {
+  std::vector<Sent> sent;
+  while (!out_.sends().empty() || !out_.commands().empty()) {
+    CHECK(out_.sends().size() <= 1);
+    for (const auto& send : out_.sends()) {
+      Octets bytes{send.prefix.begin(), send.prefix.end()};
+      bytes.insert(bytes.end(), send.payload.begin(), send.payload.end());
+      bytes.resize(bytes.size() + send.padding);
+      sent.push_back({send.from, send.to, std::move(bytes)});
+    }
+    out_.clear_sends();
+    for (const auto& command : out_.take_commands()) carry_out(command);
+  }
+  CHECK(engine.consistent());
+  return sent;
+}
+
+void World::carry_out(const Command& command) {
+  if (const auto* open = std::get_if<OpenRelay>(&command)) {
+    opening.push_back(*open);
+    if (relays == Relays::wait) return;
+    if (relays == Relays::fail) {
+      return engine.on_relay_opened(open->id, std::unexpected{failure}, now, out_);
+    }
+    const auto bound = std::ranges::find(options_.relay_addresses, open->family,
+                                         [](const auto& a) { return a.bound.family(); });
+    opened.push_back(open->id);
+    engine.on_relay_opened(open->id, Endpoint{bound->bound, next_port++}, now, out_);
+  }
+  if (const auto* close = std::get_if<CloseRelay>(&command)) closed.push_back(close->id);
+  if (const auto* notice = std::get_if<Notice>(&command)) notices.push_back(*notice);
+}
+
+Client::Client(World& world, std::string_view address, Transport transport) : world_{world} {
+  path.tuple.transport = transport;
+  path.tuple.client = endpoint(address);
+  const bool v4 = path.tuple.client.address.family() == Family::ipv4;
+  path.tuple.server = v4 ? server_v4 : server_v6;
+  path.socket = transport == Transport::udp ? SocketRef::listener(0) : SocketRef::stream(7, 1);
+}
+
+Octets Client::compose(Method method, const Fill& fill) {
+  Octets buffer(4096);
+  std::array<std::byte, 12> id{};
+  store_u32(id, ++transactions_);
+  store_u16(MutableBytes{id}.subspan(4), path.tuple.client.port);
+  stun::MessageWriter writer{buffer, method, stun::Class::request,
+                             stun::TransactionId::from_random(id)};
+  if (fill) fill(writer);
+  if (!nonce.empty()) {
+    writer.add(attribute::username, std::string_view{user})
+        .add(attribute::realm, std::string_view{realm})
+        .add(attribute::nonce, std::string_view{nonce})
+        .add_integrity(stun::long_term_key(user, realm, password));
+  }
+  if (fingerprint) writer.add_fingerprint();
+  buffer.resize(writer.finish().size());
+  return buffer;
+}
+
+std::optional<Sent> Client::unsigned_request(Method method, const Fill& fill) {
+  const auto kept = std::exchange(nonce, {});
+  const auto message = compose(method, fill);
+  nonce = kept;
+  const auto sent = send(message);
+  CHECK(sent.size() <= 1);
+  return sent.empty() ? std::nullopt : std::optional{sent.front()};
+}
+
+std::optional<Sent> Client::request(Method method, const Fill& fill) {
+  if (nonce.empty()) {
+    const auto challenge = unsigned_request(method, fill);
+    if (!challenge) return std::nullopt;
+    learn(*challenge);
+  }
+  const auto sent = send(compose(method, fill));
+  CHECK(sent.size() <= 1);
+  return sent.empty() ? std::nullopt : std::optional{sent.front()};
+}
+
+void Client::learn(const Sent& challenge) {
+  realm = challenge.message().get(attribute::realm).value();
+  nonce = challenge.message().get(attribute::nonce).value();
+}
+
+Endpoint Client::allocate() {
+  const auto answer = request(Method::allocate, requesting_udp());
+  if (code_of(answer) != 0) throw std::runtime_error{"Allocate was refused"};
+  relay = world_.opened.back();
+  return answer->message().get(attribute::xor_relayed_address).value();
+}
+
+void Client::permit(std::string_view peer) {
+  if (code_of(request(Method::create_permission, to_peer(peer))) != 0) {
+    throw std::runtime_error{"CreatePermission was refused"};
+  }
+}
+
+void Client::bind(std::uint16_t channel, std::string_view peer) {
+  if (code_of(request(Method::channel_bind, to_channel(channel, peer))) != 0) {
+    throw std::runtime_error{"ChannelBind was refused"};
+  }
+}
+
+std::vector<Sent> Client::send_data(std::string_view peer, std::string_view payload) {
+  Octets buffer(4096);
+  stun::MessageWriter writer{buffer, Method::send, stun::Class::indication,
+                             stun::TransactionId::from_random(std::array<std::byte, 12>{})};
+  writer.add(attribute::xor_peer_address, endpoint(peer)).add(attribute::data, as_bytes(payload));
+  return send(writer.finish());
+}
+
+std::vector<Sent> Client::channel_data(std::uint16_t channel, std::string_view payload) {
+  Octets message(4);
+  store_u16(message, channel);
+  store_u16(MutableBytes{message}.subspan(2), static_cast<std::uint16_t>(payload.size()));
+  const auto data = octets(payload);
+  message.insert(message.end(), data.begin(), data.end());
+  return send(message);
+}
+
+int code_of(const std::optional<Sent>& answer) {
+  if (!answer) return -1;
+  const auto message = answer->message();
+  if (message.message_class() == stun::Class::success) return 0;
+  return message.get(attribute::error_code).value().code;
+}
+
+Client::Fill requesting_udp() {
+  return [](stun::MessageWriter& writer) {
+    writer.add(attribute::requested_transport, std::uint8_t{17});
+  };
+}
+
+Client::Fill to_peer(std::string_view peer) {
+  return [peer = endpoint(peer)](stun::MessageWriter& writer) {
+    writer.add(attribute::xor_peer_address, peer);
+  };
+}
+
+Client::Fill to_channel(std::uint16_t channel, std::string_view peer) {
+  return [channel, peer = endpoint(peer)](stun::MessageWriter& writer) {
+    // Written as it is, so that tests can ask for numbers that are none.
+    const std::array<std::byte, 4> value{static_cast<std::byte>(channel >> 8U),
+                                         static_cast<std::byte>(channel & 0xFFU)};
+    writer.add(stun::Attribute<Bytes>{attribute::channel_number.type}, Bytes{value})
+        .add(attribute::xor_peer_address, peer);
+  };
+}
+
+}  // namespace yuelao::turn::test

@@ -1,0 +1,147 @@
+#pragma once
+
+// A scripted world around one engine: the clock moves only when told, relays open (or
+// fail) as scripted, and everything the engine wants done is kept for the test to read.
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/stun/attributes.hpp"
+#include "protocol/stun/message.hpp"
+#include "protocol/stun/message_writer.hpp"
+#include "protocol/turn/engine.hpp"
+
+namespace yuelao::turn::test {
+
+using namespace std::chrono_literals;
+namespace attribute = stun::attribute;
+using stun::ErrorCode;
+using stun::Method;
+
+using Octets = std::vector<std::byte>;
+
+Endpoint endpoint(std::string_view text);
+IpAddress address(std::string_view text);
+Octets octets(std::string_view text);
+
+inline const Endpoint server_v4 = endpoint("198.51.100.1:3478");
+inline const Endpoint server_v6 = endpoint("[2001:470:1::1]:3478");
+
+// Two static users, two REST secrets, a relay address for each family.
+Options default_options();
+
+struct Sent {
+  SocketRef from;
+  Endpoint to;
+  Octets bytes;  // prefix, payload and padding, as on the wire
+
+  stun::Message message() const;  // the bytes as a STUN message; throws when they are not
+};
+
+class CountingRandom final : public Random {
+ public:
+  void fill(MutableBytes out) override {
+    for (auto& octet : out) octet = static_cast<std::byte>(next_++);
+  }
+
+ private:
+  unsigned next_ = 1;
+};
+
+class World {
+ public:
+  explicit World(const Options& options = default_options());
+
+  // Gives the engine one input and carries out its commands; returns what it sent.
+  std::vector<Sent> from_client(const ClientPath& path, Bytes message);
+  std::vector<Sent> from_peer(RelayId relay, const Endpoint& peer, std::string_view payload);
+  std::vector<Sent> relay_opened(RelayId id, std::expected<Endpoint, RelayFailure> outcome);
+  void client_closed(const ClientPath& path);
+  // Moves both clocks, and lets the engine give back what has expired.
+  void pass(std::chrono::seconds time);
+  // Moves the clocks without telling the engine: expiry must not depend on advance().
+  void pass_silently(std::chrono::seconds time);
+  void close_all();
+
+  std::uint64_t drops(Drop drop) const {
+    return engine.counters().drops[static_cast<std::size_t>(drop)];
+  }
+  std::uint64_t errors(ErrorCode code) const { return engine.counters().errors[slot(code)]; }
+
+  Now now{SteadyTime{1000s}, WallTime{1'800'000'000s}};
+  CountingRandom random;
+  QuotaLedger quota;
+  RelayDirectory directory;
+  Engine engine;
+
+  // How the scripted server meets OpenRelay.
+  enum class Relays { open, fail, wait } relays = Relays::open;
+  RelayFailure failure = RelayFailure::no_port;
+  std::uint16_t next_port = 50000;
+
+  std::vector<OpenRelay> opening;
+  std::vector<RelayId> opened;
+  std::vector<RelayId> closed;
+  std::vector<Notice> notices;
+
+ private:
+  std::vector<Sent> finish();
+  void carry_out(const Command& command);
+
+  Options options_;
+  Outbox out_;
+};
+
+// A client with long-term credentials that learns realm and nonce from challenges.
+class Client {
+ public:
+  Client(World& world, std::string_view address, Transport transport = Transport::udp);
+
+  // Adds the attributes of a request; credentials follow after it.
+  using Fill = std::function<void(stun::MessageWriter&)>;
+
+  // Sends one request and returns its answer; none when the engine was silent.
+  std::optional<Sent> request(Method method, const Fill& fill = {});
+  // The same, unsigned.
+  std::optional<Sent> unsigned_request(Method method, const Fill& fill = {});
+  std::vector<Sent> send(Bytes message) { return world_.from_client(path, message); }
+  // The request as octets, so that a test can change or repeat it.
+  Octets compose(Method method, const Fill& fill = {});
+
+  // Procedures that a test takes for granted; each throws when refused.
+  Endpoint allocate();
+  void permit(std::string_view peer);
+  void bind(std::uint16_t channel, std::string_view peer);
+
+  std::vector<Sent> send_data(std::string_view peer, std::string_view payload);
+  std::vector<Sent> channel_data(std::uint16_t channel, std::string_view payload);
+
+  ClientPath path;
+  RelayId relay;  // of the last allocate()
+  std::string user = "alice";
+  std::string password = "wonderland";
+  std::string realm = "yuelao";
+  std::string nonce;
+  bool fingerprint = false;
+
+ private:
+  void learn(const Sent& challenge);
+
+  World& world_;
+  unsigned transactions_ = 0;
+};
+
+// The ERROR-CODE of an answer; 0 for a success, -1 for silence.
+int code_of(const std::optional<Sent>& answer);
+
+// Attributes as requests carry them.
+Client::Fill requesting_udp();
+Client::Fill to_peer(std::string_view peer);
+Client::Fill to_channel(std::uint16_t channel, std::string_view peer);
+
+}  // namespace yuelao::turn::test
