@@ -27,6 +27,9 @@ struct Listen {
 struct TlsFiles {
   std::filesystem::path certificate;  // PEM, the whole chain
   std::filesystem::path key;          // PEM
+  // The first DNS name the certificate is for, filled in by the server: clients check the
+  // name in their URL against it. Empty where it has none.
+  std::string host{};
 };
 
 // What clients are told instead of an address this machine has: "pub", "pub/priv" or a

@@ -1,7 +1,6 @@
 #include "server/log.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +17,8 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <nlohmann/json.hpp>
+
+#include "server/journal.hpp"
 
 namespace yuelao::server {
 namespace {
@@ -56,15 +57,6 @@ struct Log {
   std::shared_ptr<spdlog::logger> lines;
 };
 
-// systemd.exec(5): $JOURNAL_STREAM names the journal's socket as device:inode. It is
-// inherited, so a stderr that was redirected since has to be told apart.
-bool stderr_is_the_journal() {
-  const char* stream = std::getenv("JOURNAL_STREAM");  // NOLINT(concurrency-mt-unsafe)
-  struct stat status{};
-  if (stream == nullptr || ::fstat(STDERR_FILENO, &status) != 0) return false;
-  return stream == std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
-}
-
 const char* pattern(Layout layout) {
   switch (layout) {
     case Layout::text:
@@ -93,7 +85,7 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
 
 std::shared_ptr<const Log> make_log(const config::Log& settings) {
   const auto layout = settings.format == LogFormat::json ? Layout::json
-                      : stderr_is_the_journal()          ? Layout::journal
+                      : goes_to_journal(STDERR_FILENO)   ? Layout::journal
                                                          : Layout::text;
   auto lines = std::make_shared<spdlog::logger>("yuelao", std::make_shared<StderrSink>());
   lines->set_formatter(

@@ -1,7 +1,7 @@
 #include <exception>
 #include <iostream>
 
-#include "server/commands.hpp"
+#include "server/command/command_line.hpp"
 
 // Whatever stops the server while it starts ends here as one sentence.
 int main(int argc, char** argv) {

@@ -3,7 +3,7 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -34,6 +34,10 @@ Certificate sign(EVP_PKEY* key, long valid_from, long valid_to) {
                              reinterpret_cast<const unsigned char*>("turn.test"), -1, -1, 0);
   X509_set_issuer_name(certificate.get(), name);
   X509_set_pubkey(certificate.get(), key);
+  X509_EXTENSION* const names =
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:*.test,DNS:turn.test");
+  X509_add_ext(certificate.get(), names, -1);
+  X509_EXTENSION_free(names);
   X509_sign(certificate.get(), key, EVP_sha256());
   return certificate;
 }

@@ -1,4 +1,4 @@
-#include "server/ice_server.hpp"
+#include "server/command/ice_server.hpp"
 
 #include <doctest/doctest.h>
 
@@ -62,6 +62,20 @@ TEST_CASE("URLs name every way in, with the address clients are told") {  // RFC
   auto dual = config("listen: udp:3478");
   dual.turn.relay_addresses.push_back({address("2001:db8::5"), address("2001:db8::5")});
   CHECK(urls(dual).find("stun:[2001:db8::5]:3478") != std::string::npos);
+}
+
+TEST_CASE("a TLS URL carries the name its certificate is for, not an address") {
+  auto with = [](std::string_view text) {
+    auto made = config(text);
+    made.tls->host = "turn.test";
+    return urls(made);
+  };
+  CHECK(with("tls: {certificate: c, key: k}\nlisten: tls:5349") ==
+        "turns:turn.test:5349?transport=tcp");
+  CHECK(with("tls: {certificate: c, key: k}\nlisten: 'tls:[2001:db8::1]:443'") ==
+        "turns:turn.test:443?transport=tcp");
+  CHECK(with("external_address: a.example.org\ntls: {certificate: c, key: k}\nlisten: tls:5349") ==
+        "turns:a.example.org:5349?transport=tcp");
 }
 
 TEST_CASE("a REST credential carries its expiry and the first secret's password") {

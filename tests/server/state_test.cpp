@@ -1,4 +1,4 @@
-#include "server/state.hpp"
+#include "server/command/state.hpp"
 
 #include <doctest/doctest.h>
 #include <stdlib.h>

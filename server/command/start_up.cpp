@@ -1,4 +1,4 @@
-#include "server/start_up.hpp"
+#include "server/command/start_up.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -6,8 +6,9 @@
 #include <utility>
 
 #include "config/load.hpp"
-#include "server/addresses.hpp"
-#include "server/state.hpp"
+#include "server/command/addresses.hpp"
+#include "server/command/certificate_host.hpp"
+#include "server/command/state.hpp"
 
 namespace yuelao::server {
 namespace {
@@ -58,6 +59,9 @@ std::expected<ReadyConfig, std::string> make_ready(const StartOptions& options, 
   }
   if (const auto done = resolve_addresses(ready.config, this_machine()); !done) {
     return std::unexpected{done.error()};
+  }
+  if (ready.config.tls) {
+    ready.config.tls->host = certificate_host(ready.config.tls->certificate).value_or("");
   }
   std::ranges::move(address_warnings(ready.config), std::back_inserter(ready.warnings));
   return ready;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "server/start_up.hpp"
+#include "server/command/start_up.hpp"
 
 namespace yuelao::server {
 

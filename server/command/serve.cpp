@@ -1,15 +1,16 @@
-#include "server/serve.hpp"
+#include "server/command/serve.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <chrono>
-#include <cstdlib>
 #include <expected>
 #include <iostream>
 #include <string>
 
-#include "server/ice_server.hpp"
+#include "server/command/command.hpp"
+#include "server/command/ice_server.hpp"
+#include "server/journal.hpp"
 #include "server/log.hpp"
 #include "server/server.hpp"
 #include "server/start_error.hpp"
@@ -20,14 +21,6 @@ namespace {
 void log_warnings(const std::vector<std::string>& warnings) {
   for (const auto& warning : warnings)
     log_warning("configuration", {{"why", public_text(warning)}});
-}
-
-// systemd.exec(5): names the stream that goes to the journal, as device:inode.
-bool goes_to_journal(int descriptor) {
-  const char* stream = std::getenv("JOURNAL_STREAM");
-  struct stat status{};
-  if (!stream || ::fstat(descriptor, &status) != 0) return false;
-  return stream == std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
 }
 
 // What a person who just started yuelao needs next. The secret itself is not shown: a
@@ -69,6 +62,12 @@ int serve(const StartOptions& options) {
   Server server{ready->config, reload};
   if (!ready->config_file) greet(*ready);
   return server.run();
+}
+
+void add_serve(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("serve", "Run the server (what happens by default)");
+  add_start_options(*command, line);
+  command->callback([&line] { line.run = [&line] { return serve(line.start); }; });
 }
 
 }  // namespace yuelao::server

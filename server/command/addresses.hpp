@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "config/config.hpp"
-#include "server/machine.hpp"
+#include "server/command/machine.hpp"
 
 namespace yuelao::server {
 

@@ -1,4 +1,4 @@
-#include "server/addresses.hpp"
+#include "server/command/addresses.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "server/ice_server.hpp"
+#include "server/command/ice_server.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -51,6 +51,16 @@ std::vector<std::string> hosts_of(const Listen& listen, const Config& config) {
   return {in_url(translated->advertised)};
 }
 
+// A certificate is checked against the name in the URL, and few are for an address.
+std::vector<std::string> tls_hosts_of(const Listen& listen, const Config& config) {
+  auto hosts = hosts_of(listen, config);
+  const bool named = std::ranges::none_of(hosts, [](const std::string& host) {
+    return host.starts_with('[') || IpAddress::parse(host);
+  });
+  if (named || config.tls->host.empty()) return hosts;
+  return {config.tls->host};
+}
+
 struct UrlForm {
   std::string_view scheme;
   std::string_view query;
@@ -60,7 +70,8 @@ void add_urls(const Config& config, Transport transport, UrlForm form,
               std::vector<std::string>& urls) {
   for (const auto& listen : config.listen) {
     if (listen.transport != transport) continue;
-    for (const auto& host : hosts_of(listen, config)) {
+    const bool tls = form.scheme == "turns";
+    for (const auto& host : tls ? tls_hosts_of(listen, config) : hosts_of(listen, config)) {
       add_once(urls, std::string{form.scheme} + ":" + host + ":" + std::to_string(listen.port) +
                          std::string{form.query});
     }

@@ -1,0 +1,44 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "config/load.hpp"
+#include "server/command/command.hpp"
+
+namespace yuelao::server {
+namespace {
+
+int check_config(StartOptions options, const std::string& named) {
+  if (!named.empty()) options.config_file = named;
+  const auto file = config_file(options);
+  if (!file) return fail("there is no configuration to check: name a file.");
+  const auto config = config::load(*file);
+  if (!config) {
+    // As compilers write it, so that editors find the place.
+    std::cerr << config.error().to_string() << "\n";
+    return failed;
+  }
+  for (const auto& warning : config->warnings) std::cerr << warning << " (warning)\n";
+  const auto& credentials = config->turn.credentials;
+  std::cout << file->string() << ": ok, " << config->listen.size() << " listeners, "
+            << credentials.rest_secrets.size() << " secrets, " << credentials.users.size()
+            << " users";
+  if (credentials.rest_secrets.empty() && credentials.users.empty()) {
+    std::cout << " (yuelao makes a secret of its own)";
+  }
+  std::cout << "\n";
+  return succeeded;
+}
+
+}  // namespace
+
+void add_check_config(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("check-config", "Say what is wrong with a configuration file");
+  const auto named = std::make_shared<std::string>();
+  command->add_option("FILE", *named, "The file. Default: the one serve reads")->type_name("");
+  command->callback(
+      [&line, named] { line.run = [&line, named] { return check_config(line.start, *named); }; });
+}
+
+}  // namespace yuelao::server
