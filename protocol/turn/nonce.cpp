@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -23,8 +24,9 @@ std::uint32_t seconds_of(WallTime time) {
 
 std::optional<std::uint32_t> time_in(std::string_view nonce) {
   std::uint32_t made = 0;
-  const auto* const end = nonce.data() + time_digits;
-  const auto [stop, error] = std::from_chars(nonce.data(), end, made, 16);
+  const auto digits = nonce.substr(0, time_digits);
+  const char* const end = std::to_address(digits.end());
+  const auto [stop, error] = std::from_chars(std::to_address(digits.begin()), end, made, 16);
   if (error != std::errc{} || stop != end) return std::nullopt;
   return made;
 }

@@ -64,6 +64,7 @@ bool any_contains(const std::vector<IpRange>& ranges, const IpAddress& address) 
 const std::vector<IpRange>& special_purpose_ranges() {
   static const std::vector<IpRange> ranges = [] {
     std::vector<IpRange> parsed;
+    parsed.reserve(std::size(special_purpose));
     for (const auto text : special_purpose) parsed.push_back(IpRange::parse(text).value());
     return parsed;
   }();

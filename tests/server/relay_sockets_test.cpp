@@ -13,7 +13,6 @@ namespace yuelao::server {
 namespace {
 
 using turn::RelayFailure;
-using turn::RelayId;
 
 const IpAddress loopback = IpAddress::v4({127, 0, 0, 1});
 
@@ -67,6 +66,7 @@ TEST_CASE("every port of the range is given out once, then there is no port") {
 TEST_CASE("ports that other programs hold are passed over and stay in the range") {
   World world;
   std::vector<test::UdpWire> others;
+  others.reserve(7);
   for (std::uint16_t i = 0; i < 7; ++i) {
     others.emplace_back(Endpoint{loopback, static_cast<std::uint16_t>(world.first + i)});
   }

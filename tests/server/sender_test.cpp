@@ -54,14 +54,14 @@ struct World {
 
 TEST_CASE("a flush keeps the order of each flow, whatever the sizes") {
   World world;
-  for (int i = 0; i < 30; ++i) {
+  for (std::size_t i = 0; i < 30; ++i) {
     const auto number = std::to_string(i);
     world.sender.add(world.first,
                      world.out.make(world.alice.local(), number + std::string(i % 7, 'x')));
     world.sender.add(world.second, world.out.make(world.bob.local(), number));
   }
   world.sender.flush();
-  for (int i = 0; i < 30; ++i) {
+  for (std::size_t i = 0; i < 30; ++i) {
     const auto number = std::to_string(i);
     CHECK(text_of(world.alice.receive()) == number + std::string(i % 7, 'x'));
     CHECK(world.alice.source() == world.first.local());

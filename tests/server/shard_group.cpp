@@ -21,7 +21,7 @@ config::Config loopback_config() {
 }
 
 ShardGroup::ShardGroup(const config::Config& config, unsigned shards,
-                       std::shared_ptr<server::TlsContext> tls)
+                       const std::shared_ptr<server::TlsContext>& tls)
     : directory_{config.turn.relay_addresses},
       quota_{config.turn.limits},
       connections_{config.connections} {

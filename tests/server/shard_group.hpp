@@ -25,7 +25,7 @@ config::Config loopback_config();
 class ShardGroup {
  public:
   explicit ShardGroup(const config::Config& config, unsigned shards = 1,
-                      std::shared_ptr<server::TlsContext> tls = nullptr);
+                      const std::shared_ptr<server::TlsContext>& tls = nullptr);
   ShardGroup(const ShardGroup&) = delete;
   ShardGroup& operator=(const ShardGroup&) = delete;
   ~ShardGroup();

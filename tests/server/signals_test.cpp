@@ -20,7 +20,6 @@ namespace {
 
 using test::loopback;
 using test::loopback_config;
-using test::TcpWire;
 using test::TlsWire;
 using test::TurnClient;
 using test::UdpWire;
