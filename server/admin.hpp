@@ -12,6 +12,8 @@
 
 namespace yuelao::server {
 
+class HttpListener;
+
 // The HTTP listener for the operator's own machines: /metrics for Prometheus, /healthz
 // (200 when every shard answers in time), /readyz (200 when new calls are welcome). It
 // shows no address and no user name, but has no access control either: keep it on
@@ -39,8 +41,9 @@ class Admin {
   Endpoint endpoint() const;
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  struct Pages;
+  std::shared_ptr<Pages> pages_;
+  std::unique_ptr<HttpListener> listener_;
 };
 
 }  // namespace yuelao::server
