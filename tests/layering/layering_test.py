@@ -29,6 +29,8 @@ def test_every_room_includes_only_what_is_below_it():
 @pytest.mark.parametrize("path, line", [
     ("protocol/endpoint.cpp", '#include "protocol/stun/message.hpp"'),
     ("protocol/stun/message.cpp", '#include "protocol/turn/engine.hpp"'),
+    ("protocol/edge/client_hello.cpp", '#include "protocol/stun/message.hpp"'),
+    ("protocol/edge/client_hello.cpp", "#include <openssl/ssl.h>"),
     ("protocol/stun/message.cpp", "#include <boost/unordered/unordered_flat_map.hpp>"),
     ("protocol/turn/engine.cpp", '#include "config/config.hpp"'),
     ("protocol/turn/engine.cpp", "#include <boost/asio/io_context.hpp>"),
@@ -97,7 +99,7 @@ def test_libraries_link_only_what_is_below_them():
 
 
 @pytest.mark.parametrize("edge", [
-    "yuelao_base -> yuelao_stun", "yuelao_stun -> Boost::headers", "yuelao_turn -> yaml-cpp",
+    "yuelao_base -> yuelao_stun", "yuelao_stun -> Boost::headers", "yuelao_edge -> OpenSSL::SSL", "yuelao_turn -> yaml-cpp",
     "yuelao_config -> yuelao_server", "yuelao_server -> yuelao_test_main",
 ])
 def test_a_link_upwards_is_found(edge):
