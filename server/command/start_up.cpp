@@ -15,8 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* usual_config_file = "/etc/yuelao/yuelao.yaml";
-
 // No authentication configured is never an open relay: without users and secrets, the
 // secret in the state directory decides who may relay.
 std::expected<void, std::string> complete_credentials(const StartOptions& options, SecretUse use,
@@ -45,7 +43,7 @@ std::optional<fs::path> config_file(const StartOptions& options) {
   return std::nullopt;
 }
 
-std::expected<ReadyConfig, std::string> make_ready(const StartOptions& options, SecretUse use) {
+std::expected<ReadyConfig, std::string> read_config(const StartOptions& options, SecretUse use) {
   ReadyConfig ready;
   ready.config_file = config_file(options);
   if (ready.config_file) {
@@ -57,13 +55,19 @@ std::expected<ReadyConfig, std::string> make_ready(const StartOptions& options, 
   if (const auto done = complete_credentials(options, use, ready); !done) {
     return std::unexpected{done.error()};
   }
-  if (const auto done = resolve_addresses(ready.config, this_machine()); !done) {
-    return std::unexpected{done.error()};
-  }
   if (ready.config.tls) {
     ready.config.tls->host = certificate_host(ready.config.tls->certificate).value_or("");
   }
-  std::ranges::move(address_warnings(ready.config), std::back_inserter(ready.warnings));
+  return ready;
+}
+
+std::expected<ReadyConfig, std::string> make_ready(const StartOptions& options, SecretUse use) {
+  auto ready = read_config(options, use);
+  if (!ready) return ready;
+  if (const auto done = resolve_addresses(ready->config, this_machine()); !done) {
+    return std::unexpected{done.error()};
+  }
+  std::ranges::move(address_warnings(ready->config), std::back_inserter(ready->warnings));
   return ready;
 }
 

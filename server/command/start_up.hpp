@@ -10,6 +10,9 @@
 
 namespace yuelao::server {
 
+// Where the configuration is looked for when nobody names one.
+inline constexpr const char* usual_config_file = "/etc/yuelao/yuelao.yaml";
+
 // What the command line said of the configuration.
 struct StartOptions {
   std::filesystem::path config_file;      // empty: $YUELAO_CONFIG, /etc/yuelao/yuelao.yaml, none
@@ -33,6 +36,10 @@ enum class SecretUse : std::uint8_t {
 
 // The file to read, if there is one.
 std::optional<std::filesystem::path> config_file(const StartOptions& options);
+
+// The configuration with its credentials, but not its addresses: what is enough where
+// nothing is served.
+std::expected<ReadyConfig, std::string> read_config(const StartOptions& options, SecretUse use);
 
 // The error is one sentence, with its place where the configuration is wrong.
 std::expected<ReadyConfig, std::string> make_ready(const StartOptions& options, SecretUse use);

@@ -58,14 +58,23 @@ bool write_all(int file, std::string_view text) {
   return true;
 }
 
+// The service runs as a user of its own; what root makes in its directory must be its own.
+void give_to_owner_of(const fs::path& directory, int file) {
+  struct stat status{};
+  if (::geteuid() != 0 || ::stat(directory.c_str(), &status) != 0) return;
+  // Where it fails the reader says so, with the fix.
+  static_cast<void>(::fchown(file, status.st_uid, status.st_gid) == 0);
+}
+
 // Under another name first, so that no reader ever sees half a secret; link() does not
 // replace a file that another server put there in between.
-std::expected<void, std::string> store(const fs::path& directory, const Secret& secret) {
-  const auto path = secret_file(directory);
+std::expected<void, std::string> store(const fs::path& path, const Secret& secret) {
+  const auto directory = path.parent_path();
   auto draft = path.string() + ".XXXXXX";
   constexpr std::string_view fix = "name a directory yuelao may write to by --state-directory.";
   const FileDescriptor file{::mkostemp(draft.data(), O_CLOEXEC)};  // O_EXCL, 0600
   if (!file.open()) return failed(draft, "cannot be made", fix);
+  give_to_owner_of(directory, file.value());
   const bool written = write_all(file.value(), secret.reveal()) && write_all(file.value(), "\n") &&
                        ::fsync(file.value()) == 0;
   const bool linked = written && (::link(draft.c_str(), path.c_str()) == 0 || errno == EEXIST);
@@ -89,34 +98,10 @@ std::expected<void, std::string> make_directory(const fs::path& directory) {
                 "name another directory by --state-directory, or let yuelao make this one.");
 }
 
-}  // namespace
-
-std::expected<fs::path, std::string> state_directory(const fs::path& chosen) {
-  if (!chosen.empty()) return fs::absolute(chosen);
-  // systemd.exec(5): several are separated by colons; ours is the first.
-  if (const auto given = variable("STATE_DIRECTORY"); !given.empty()) {
-    return fs::path{given.substr(0, given.find(':'))};
-  }
-  if (::geteuid() == 0) return "/var/lib/yuelao";
-  // The XDG base directories are absolute or to be ignored.
-  if (const auto home = variable("XDG_STATE_HOME"); home.starts_with('/')) {
-    return fs::path{home} / "yuelao";
-  }
-  if (const auto home = variable("HOME"); home.starts_with('/')) {
-    return fs::path{home} / ".local/state/yuelao";
-  }
-  return std::unexpected{
-      "there is no place for the secret yuelao makes, as $HOME is not set: name a directory by "
-      "--state-directory."};
-}
-
-fs::path secret_file(const fs::path& directory) { return directory / "rest-secret"; }
-
-std::expected<Secret, std::string> read_secret(const fs::path& directory) {
-  const auto path = secret_file(directory);
+std::expected<Secret, std::string> read_one(const fs::path& path) {
   const FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (!file.open() && errno == ENOENT) {
-    return std::unexpected{"there is no secret in " + directory.string() +
+    return std::unexpected{"there is no secret in " + path.parent_path().string() +
                            " yet: start the server first, or name its directory by "
                            "--state-directory."};
   }
@@ -144,17 +129,57 @@ std::expected<Secret, std::string> read_secret(const fs::path& directory) {
   return secret;
 }
 
-std::expected<Secret, std::string> read_or_make_secret(const fs::path& directory) {
+std::expected<Secret, std::string> read_or_make(const fs::path& path) {
   std::error_code error;
-  if (!fs::exists(fs::symlink_status(secret_file(directory), error))) {
-    if (const auto made = make_directory(directory); !made) return std::unexpected{made.error()};
+  if (!fs::exists(fs::symlink_status(path, error))) {
+    if (const auto made = make_directory(path.parent_path()); !made) {
+      return std::unexpected{made.error()};
+    }
     const auto secret = new_secret();
     if (!secret) return secret;
-    if (const auto stored = store(directory, *secret); !stored) {
-      return std::unexpected{stored.error()};
-    }
+    if (const auto stored = store(path, *secret); !stored) return std::unexpected{stored.error()};
   }
-  return read_secret(directory);
+  return read_one(path);
+}
+
+}  // namespace
+
+std::expected<fs::path, std::string> state_directory(const fs::path& chosen) {
+  if (!chosen.empty()) return fs::absolute(chosen);
+  // systemd.exec(5): several are separated by colons; ours is the first.
+  if (const auto given = variable("STATE_DIRECTORY"); !given.empty()) {
+    return fs::path{given.substr(0, given.find(':'))};
+  }
+  if (::geteuid() == 0) return "/var/lib/yuelao";
+  // The XDG base directories are absolute or to be ignored.
+  if (const auto home = variable("XDG_STATE_HOME"); home.starts_with('/')) {
+    return fs::path{home} / "yuelao";
+  }
+  if (const auto home = variable("HOME"); home.starts_with('/')) {
+    return fs::path{home} / ".local/state/yuelao";
+  }
+  return std::unexpected{
+      "there is no place for the secret yuelao makes, as $HOME is not set: name a directory by "
+      "--state-directory."};
+}
+
+fs::path secret_file(const fs::path& directory) { return directory / "rest-secret"; }
+
+std::expected<Secret, std::string> read_secret(const fs::path& directory) {
+  return read_one(secret_file(directory));
+}
+
+std::expected<Secret, std::string> read_or_make_secret(const fs::path& directory) {
+  return read_or_make(secret_file(directory));
+}
+
+fs::path password_file(const fs::path& directory, std::string_view name) {
+  return directory / (std::string{name} + ".password");
+}
+
+std::expected<Secret, std::string> read_or_make_password(const fs::path& directory,
+                                                         std::string_view name) {
+  return read_or_make(password_file(directory, name));
 }
 
 }  // namespace yuelao::server

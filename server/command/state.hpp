@@ -3,6 +3,7 @@
 #include <expected>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "protocol/secret.hpp"
 
@@ -24,5 +25,11 @@ std::expected<Secret, std::string> read_secret(const std::filesystem::path& dire
 // The same, or a new one: 256 random bits in hexadecimal, in a file only its owner may
 // read. Servers that start at the same moment end up with the same one.
 std::expected<Secret, std::string> read_or_make_secret(const std::filesystem::path& directory);
+
+// A password made the same way for the static user `name`, who is one of a system that
+// knows no TURN REST.
+std::filesystem::path password_file(const std::filesystem::path& directory, std::string_view name);
+std::expected<Secret, std::string> read_or_make_password(const std::filesystem::path& directory,
+                                                         std::string_view name);
 
 }  // namespace yuelao::server
