@@ -155,6 +155,27 @@ const end = {
     };
   },
 
+  // The first relay candidate for a line of audio and a data channel, or none once
+  // gathering is over or the time is up; then the connection is closed.
+  async first_relay(configuration, deadline_ms) {
+    const began = performance.now();
+    const probe = new RTCPeerConnection(configuration);
+    const candidate = await new Promise((resolve) => {
+      setTimeout(resolve, deadline_ms);
+      probe.onicecandidate = ({candidate: found}) => {
+        if (found?.type === 'relay') resolve(found.candidate);
+      };
+      probe.onicegatheringstatechange = () => {
+        if (probe.iceGatheringState === 'complete') resolve();
+      };
+      probe.createDataChannel('status');
+      probe.createOffer({offerToReceiveAudio: true})
+          .then((offer) => probe.setLocalDescription(offer));
+    });
+    probe.close();
+    return {candidate, took_ms: performance.now() - began};
+  },
+
   // What gathering alone yields.
   async candidates(configuration) {
     open(configuration);

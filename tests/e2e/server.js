@@ -8,11 +8,11 @@ import {promisify} from 'node:util';
 
 const program = process.env.YUELAO ??
     fileURLToPath(new URL('../../build/dev/server/yuelao', import.meta.url));
-const secret = 'e2e-shared-secret-of-a-meeting-system';
+export const secret = 'e2e-shared-secret-of-a-meeting-system';
 const password = 'e2e-password-of-alice';
 const metrics = '127.0.0.1:9641';
 
-const configuration = ({addresses, files, allow}) => `
+const configuration = ({addresses, files, allow, drain}) => `
 listen: [${addresses.flatMap((address) => {
   const host = address.includes(':') ? `[${address}]` : address;
   return [`'udp:${host}:3478'`, `'tcp:${host}:3478'`, `'tls:${host}:5349'`];
@@ -24,7 +24,7 @@ users: [{name: alice, password: ${password}}]
 secrets: [{value: ${secret}}]
 peers: {allow: [${allow.map((range) => `'${range}'`).join(', ')}]}
 metrics: ${metrics}
-drain_timeout: 5s
+drain_timeout: ${drain}
 `;
 
 // What a meeting system makes for its guests out of the shared secret.
@@ -98,9 +98,10 @@ class Server {
 
 // Serves UDP, TCP and TLS on 3478 and TLS on 5349 of `addresses`. `files`: see issue().
 // `allow`: peers that the default policy would refuse.
-export async function start_server({space, addresses, directory, files, allow = []}) {
+export async function start_server(
+    {space, addresses, directory, files, allow = [], drain = '5s'}) {
   const file = join(directory, 'yuelao.yaml');
-  writeFileSync(file, configuration({addresses, files, allow}), {mode: 0o600});
+  writeFileSync(file, configuration({addresses, files, allow, drain}), {mode: 0o600});
   const server = new Server(space, file);
   await server.expect('ready', '/readyz', (answer) => answer !== undefined);
   return server;
