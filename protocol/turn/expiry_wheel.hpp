@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "protocol/now.hpp"
@@ -34,6 +35,10 @@ class ExpiryWheel {
     tick_ = std::max(tick_, last - slot_count);
     while (tick_ < last) {
       ++tick_;
+      if (!page(tick_)) {
+        tick_ = std::min(last, tick_ | (page_slots - 1));
+        continue;
+      }
       due_.swap(slot(tick_));
       for (const auto id : due_) remind(id);
       due_.clear();
@@ -42,16 +47,25 @@ class ExpiryWheel {
 
  private:
   static constexpr std::int64_t slot_count = 4096;
+  static constexpr std::int64_t page_slots = 64;
+  // Slots come a page at a time, with the first allocation due in it: a wheel is made,
+  // turned and thrown away for next to nothing while it is empty.
+  using Page = std::array<std::vector<RelayId>, page_slots>;
   static constexpr std::int64_t unset = -1;
 
   static std::int64_t tick_of(SteadyTime time) {
     return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
   }
+  std::unique_ptr<Page>& page(std::int64_t tick) {
+    return pages_[static_cast<std::size_t>(tick % slot_count / page_slots)];
+  }
   std::vector<RelayId>& slot(std::int64_t tick) {
-    return slots_[static_cast<std::size_t>(tick % slot_count)];
+    auto& slots = page(tick);
+    if (!slots) slots = std::make_unique<Page>();
+    return (*slots)[static_cast<std::size_t>(tick % page_slots)];
   }
 
-  std::array<std::vector<RelayId>, static_cast<std::size_t>(slot_count)> slots_;
+  std::array<std::unique_ptr<Page>, slot_count / page_slots> pages_;
   std::vector<RelayId> due_;
   std::int64_t tick_ = unset;
 };

@@ -92,7 +92,10 @@ def test_functions_fit_on_a_screen(tmp_path):
 
 
 def test_libraries_link_only_what_is_below_them():
-    graph = pathlib.Path(os.environ["YUELAO_TARGETS"])  # written by `cmake --graphviz`
+    targets = os.environ.get("YUELAO_TARGETS")
+    assert targets, ("YUELAO_TARGETS is not set: run `scripts/test --stage layering`, or name the "
+                     "file that `cmake --preset dev --graphviz=FILE` writes.")
+    graph = pathlib.Path(targets)
     edges = rules.links(graph.read_text(encoding="utf-8"))
     assert {"yuelao_base", "yuelao_stun", "yuelao_turn"} <= edges.keys()
     assert rules.link_problems(edges) == []
