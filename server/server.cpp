@@ -13,6 +13,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "protocol/stun/credentials.hpp"
 #include "protocol/turn/relay_directory.hpp"
 #include "server/admin.hpp"
 #include "server/connection_limit.hpp"
@@ -48,6 +49,14 @@ std::shared_ptr<TlsContext> load_tls(const config::Config& config) {
   if (!needed) return nullptr;
   throw StartError{
       "`listen` has a tls port but no certificate is configured: set `tls`, or remove that port."};
+}
+
+// RFC 8489 §9.2.2 keys long-term credentials with MD5, and browsers know nothing else.
+void require_md5() {
+  if (stun::long_term_keys_work()) return;
+  throw StartError{
+      "OpenSSL refuses MD5 here (FIPS mode?), without which no client can log in: start yuelao "
+      "with an OPENSSL_CONF of its own that allows it."};
 }
 
 unsigned shard_count(const config::Config& config, PortRange ports) {
@@ -258,6 +267,7 @@ void Server::State::end() {
 
 Server::Server(const config::Config& config, Reload reload) {
   prepare_process();
+  require_md5();
   state_ = std::make_unique<State>(config, std::move(reload));
 }
 

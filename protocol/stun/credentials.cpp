@@ -36,6 +36,12 @@ std::array<std::byte, size> digest(const EVP_MD* algorithm,
 
 }  // namespace
 
+bool long_term_keys_work() {
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
+                                                                        &EVP_MD_CTX_free};
+  return context && EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) == 1;
+}
+
 Md5Key long_term_key(std::string_view user, std::string_view realm, std::string_view password) {
   return digest<16>(EVP_md5(), {user, realm, password});
 }

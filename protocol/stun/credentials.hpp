@@ -17,6 +17,8 @@ using Sha256Key = std::array<std::byte, 32>;
 // taken as they are: prepare them with opaque_string() first where they come from
 // a person.
 Md5Key long_term_key(std::string_view user, std::string_view realm, std::string_view password);
+// False where OpenSSL refuses MD5, as in FIPS mode: long_term_key() would abort.
+bool long_term_keys_work();
 // SHA-256 of the same, RFC 8489 §18.5.1.2.
 Sha256Key long_term_key_sha256(std::string_view user, std::string_view realm,
                                std::string_view password);
