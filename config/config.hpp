@@ -30,6 +30,9 @@ struct TlsFiles {
   // The first DNS name the certificate is for, filled in by the server: clients check the
   // name in their URL against it. Empty where it has none.
   std::string host{};
+  // Where the two are named, as "file:line:column", for whoever finds fault with them.
+  std::string certificate_place{};
+  std::string key_place{};
 };
 
 // What clients are told instead of an address this machine has: "pub", "pub/priv" or a

@@ -106,6 +106,16 @@ void add_default_tls_listener(const Element& root, Config& config) {
   }
 }
 
+void note_places(const Element& root, const std::string& name, TlsFiles& files) {
+  const auto* section = root.find("tls");
+  const auto place = [&](std::string_view key) {
+    const auto at = section->find(key)->at;
+    return name + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+  };
+  files.certificate_place = place("certificate");
+  files.key_place = place("key");
+}
+
 Read<Config> read_config(std::string_view text, const std::string& name) {
   const auto root = parse_yaml(text);
   if (!root) return std::unexpected{root.error()};
@@ -115,6 +125,7 @@ Read<Config> read_config(std::string_view text, const std::string& name) {
   if (const auto done = check_together(*root, draft.config); !done) {
     return std::unexpected{done.error()};
   }
+  if (draft.config.tls) note_places(*root, name, *draft.config.tls);
   auto warnings = draft.secrets.warnings();
   std::ranges::move(second_thoughts(*root, draft.config), std::back_inserter(warnings));
   for (auto& [at, sentence] : warnings) {

@@ -12,12 +12,11 @@
 #include <string>
 #include <string_view>
 
-#include "server/start_error.hpp"
-
 namespace yuelao::server {
 namespace {
 
 namespace ssl = boost::asio::ssl;
+using File = TlsFileError::File;
 
 // In the wire form of ALPN: each name behind its length.
 constexpr std::string_view alpn_names = "\x09stun.turn\x12stun.nat-discovery";
@@ -38,20 +37,22 @@ int select_alpn(SSL*, const unsigned char** selected, unsigned char* selected_si
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
-void require_readable(const std::filesystem::path& file, std::string_view what) {
+std::string_view word_for(File file) { return file == File::key ? "key" : "certificate"; }
+
+void require_readable(const std::filesystem::path& file, File which) {
   errno = 0;
   if (std::ifstream{file}.peek() != std::ifstream::traits_type::eof()) return;
-  const std::string name = std::string{what} + " " + file.string();
+  const std::string name = std::string{word_for(which)} + " " + file.string();
   if (errno == ENOENT) {
-    throw StartError{"The " + name + " does not exist: correct its path under `tls`."};
+    throw TlsFileError{which, "The " + name + " does not exist: correct its path under `tls`."};
   }
   if (errno == EACCES) {
-    throw StartError{"The " + name +
-                     " may not be read by this user: make it readable for the "
-                     "user the server runs as."};
+    throw TlsFileError{which, "The " + name +
+                                  " may not be read by this user: make it readable for the "
+                                  "user the server runs as."};
   }
   const std::string reason = errno != 0 ? std::strerror(errno) : "it is empty";
-  throw StartError{"The " + name + " cannot be read (" + reason + ")."};
+  throw TlsFileError{which, "The " + name + " cannot be read (" + reason + ")."};
 }
 
 std::chrono::sys_seconds to_time(const ASN1_TIME* time) {
@@ -70,30 +71,32 @@ std::string to_text(std::chrono::sys_seconds time) {
 }
 
 void use_certificate(SSL_CTX* context, const std::filesystem::path& file) {
-  require_readable(file, "certificate");
+  require_readable(file, File::certificate);
   if (SSL_CTX_use_certificate_chain_file(context, file.c_str()) == 1) return;
-  throw StartError{"The certificate " + file.string() +
-                   " is not a PEM certificate chain this machine's OpenSSL accepts: give the "
-                   "whole chain, the server's own certificate first."};
+  throw TlsFileError{File::certificate,
+                     "The certificate " + file.string() +
+                         " is not a PEM certificate chain this machine's OpenSSL accepts: give the "
+                         "whole chain, the server's own certificate first."};
 }
 
 // An encrypted key would make OpenSSL ask on the terminal, which a server has none of.
 int no_passphrase(char*, int, int, void*) { return 0; }
 
 void use_key(SSL_CTX* context, const config::TlsFiles& files) {
-  require_readable(files.key, "key");
+  require_readable(files.key, File::key);
   SSL_CTX_set_default_passwd_cb(context, no_passphrase);
   ERR_clear_error();
   if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) == 1) return;
   const int reason = ERR_GET_REASON(ERR_peek_last_error());
   ERR_clear_error();
   if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH) {
-    throw StartError{"The key " + files.key.string() + " does not belong to the certificate " +
-                     files.certificate.string() +
-                     ": give the two files that were issued together."};
+    throw TlsFileError{File::key, "The key " + files.key.string() +
+                                      " does not belong to the certificate " +
+                                      files.certificate.string() +
+                                      ": give the two files that were issued together."};
   }
-  throw StartError{"The key " + files.key.string() +
-                   " is not an unencrypted private key in PEM form."};
+  throw TlsFileError{File::key, "The key " + files.key.string() +
+                                    " is not an unencrypted private key in PEM form."};
 }
 
 // A certificate that every client refuses is better found at the start than by the
@@ -104,12 +107,14 @@ std::chrono::sys_seconds require_valid_now(SSL_CTX* context, const std::filesyst
   const auto expiry = to_time(X509_get0_notAfter(certificate));
   const auto now = std::chrono::system_clock::now();
   if (expiry <= now) {
-    throw StartError{"The certificate " + file.string() + " expired at " + to_text(expiry) +
-                     ": renew it, or remove `tls` to serve without TLS."};
+    throw TlsFileError{File::certificate, "The certificate " + file.string() + " expired at " +
+                                              to_text(expiry) +
+                                              ": renew it, or remove `tls` to serve without TLS."};
   }
   if (now < begin) {
-    throw StartError{"The certificate " + file.string() + " is not valid before " + to_text(begin) +
-                     ": check this machine's clock."};
+    throw TlsFileError{File::certificate, "The certificate " + file.string() +
+                                              " is not valid before " + to_text(begin) +
+                                              ": check this machine's clock."};
   }
   return expiry;
 }

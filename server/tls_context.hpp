@@ -1,11 +1,14 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include <boost/asio/ssl/context.hpp>
 
 #include "config/config.hpp"
+#include "server/start_error.hpp"
 
 namespace yuelao::server {
 
@@ -15,11 +18,23 @@ struct TlsContext {
   std::chrono::sys_seconds expiry;  // of the server's own certificate
 };
 
+// Why there can be no TLS, and which of the two files it is about.
+class TlsFileError : public StartError {
+ public:
+  enum class File : std::uint8_t { certificate, key };
+
+  TlsFileError(File file, const std::string& sentence) : StartError{sentence}, file_{file} {}
+  File file() const { return file_; }
+
+ private:
+  File file_;
+};
+
 // TLS 1.2 and 1.3, without renegotiation, compression, early data or resumption: a
 // ticket key that lives as long as the process would undo forward secrecy. ALPN names
 // `stun.turn` and `stun.nat-discovery` (RFC 7443) are selected when offered.
 //
-// Throws StartError when a file is missing or unreadable, the key does not belong to
+// Throws TlsFileError when a file is missing or unreadable, the key does not belong to
 // the certificate, or the certificate is not valid now.
 std::shared_ptr<TlsContext> load_tls_context(const config::TlsFiles& files);
 

@@ -168,6 +168,41 @@ def test_check_config_says_ok_or_the_place_and_the_fix(tmp_path):
     assert bad.stderr == f"{file}:2:1: `limts` is not a key: did you mean `limits`?\n"
 
 
+def test_check_config_opens_the_certificate_and_asks_for_no_address(authority, tmp_path):
+    file = tmp_path / "yuelao.yaml"
+    good, other, old = authority.issue("checked"), authority.issue("other"), authority.issue_expired()
+
+    def check(certificate, key):
+        file.write_text("relay: {addresses: 192.0.2.77}\n"  # this machine has not
+                        f"tls:\n  certificate: {certificate}\n  key: {key}\n")
+        return run("check-config", file)
+
+    assert check(good["certificate"], good["key"]).returncode == 0
+    for (certificate, key), place, sentence in [
+            ((tmp_path / "none.pem", good["key"]), "3:16", "none.pem does not exist"),
+            ((good["certificate"], tmp_path / "none.key"), "4:8", "none.key does not exist"),
+            ((good["certificate"], other["key"]), "4:8", "does not belong to the certificate"),
+            ((old["certificate"], old["key"]), "3:16", "expired at")]:
+        bad = check(certificate, key)
+        assert (bad.returncode, bad.stdout) == (1, "")
+        assert bad.stderr.startswith(f"{file}:{place}: ") and sentence in bad.stderr, bad.stderr
+        assert one_sentence(bad.stderr)
+
+
+def test_an_openssl_that_refuses_md5_keeps_the_server_from_starting(network, tmp_path):
+    (tmp_path / "openssl.cnf").write_text(
+        "openssl_conf = all\n[all]\nalg_section = algorithms\n"
+        "[algorithms]\ndefault_properties = fips=yes\n")
+    # Nothing in Debian's OpenSSL has that property: with a user it needs no random secret.
+    (tmp_path / "yuelao.yaml").write_text(LOOPBACK + "users: [{name: bridge, password: hunter2}]\n")
+    result = subprocess.run(
+        network.server.command(YUELAO, "-c", tmp_path / "yuelao.yaml"),
+        capture_output=True, text=True, timeout=60, check=False,
+        env=environment(OPENSSL_CONF=str(tmp_path / "openssl.cnf")))
+    assert result.returncode == 1
+    assert "refuses MD5" in result.stderr and one_sentence(result.stderr), result.stderr
+
+
 @pytest.mark.parametrize("text, sentence", [
     ("listen: [", ":1:10: this is not YAML"),
     ("relay: {addresses: 192.0.2.77}", "relays cannot be opened on 192.0.2.77"),
