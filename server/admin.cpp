@@ -14,6 +14,7 @@
 #include <boost/beast/http/verb.hpp>
 
 #include "server/http_listener.hpp"
+#include "server/web_page.hpp"
 
 namespace yuelao::server {
 namespace {
@@ -46,6 +47,18 @@ struct Answer {
   std::optional<std::vector<ShardSnapshot>> shards;
 };
 
+// Credentials are pasted into the page: nobody may frame it, and nothing but its own script
+// and style runs there.
+HttpResponse page() {
+  auto response =
+      http_response(http::status::ok, std::string{web_page}, "text/html; charset=utf-8");
+  response.set("Content-Security-Policy", web_page_policy);
+  response.set("Cross-Origin-Opener-Policy", "same-origin");
+  response.set("Referrer-Policy", "no-referrer");
+  response.set("X-Content-Type-Options", "nosniff");
+  return response;
+}
+
 }  // namespace
 
 // Held by every request in flight, too.
@@ -69,12 +82,13 @@ asio::awaitable<HttpResponse> Admin::Pages::answer(http::verb method, std::strin
     co_return response;
   }
   const auto path = target.substr(0, target.find('?'));
+  if (path == "/") co_return page();
   if (path == "/readyz") {
     co_return sources.ready() ? http_response(http::status::ok, "ready\n")
                               : http_response(http::status::service_unavailable, "not ready\n");
   }
   if (path != "/metrics" && path != "/healthz") {
-    co_return http_response(http::status::not_found, "try /metrics, /healthz or /readyz\n");
+    co_return http_response(http::status::not_found, "try /, /metrics, /healthz or /readyz\n");
   }
   const auto shards = co_await ask_shards();
   if (!shards) {

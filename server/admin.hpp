@@ -15,7 +15,8 @@ namespace yuelao::server {
 class HttpListener;
 
 // The HTTP listener for the operator's own machines: /metrics for Prometheus, /healthz
-// (200 when every shard answers in time), /readyz (200 when new calls are welcome). It
+// (200 when every shard answers in time), /readyz (200 when new calls are welcome), and the
+// connection check at / (web_page.hpp). It
 // shows no address and no user name, but has no access control either: keep it on
 // loopback. Lives on the thread that runs `io`, which must be one thread.
 class Admin {

@@ -34,5 +34,6 @@ void add_serve(CLI::App& app, CommandLine& line);
 void add_check_config(CLI::App& app, CommandLine& line);
 void add_credentials(CLI::App& app, CommandLine& line);
 void add_integrate(CLI::App& app, CommandLine& line);
+void add_web_page(CLI::App& app, CommandLine& line);
 
 }  // namespace yuelao::server

@@ -22,6 +22,7 @@ int run_command(int argc, const char* const* argv) {
   add_check_config(app, line);
   add_credentials(app, line);
   add_integrate(app, line);
+  add_web_page(app, line);
 
   try {
     app.parse(argc, argv);

@@ -151,13 +151,30 @@ TEST_CASE("/readyz follows the server's readiness") {
 
 TEST_CASE("anything else is 404, and anything but GET and HEAD 405") {
   const Running server;
-  for (const auto path : {"/", "/metrics/", "/healthz.html", "*", "http://a/metrics"}) {
+  for (const auto path : {"/index.html", "/metrics/", "/healthz.html", "*", "http://a/metrics"}) {
     CAPTURE(path);
     CHECK(status_of(server.get(path)) == "HTTP/1.1 404");
   }
   const auto response = server.get("/metrics", "DELETE");
   CHECK(status_of(response) == "HTTP/1.1 405");
   CHECK(contains(response, "\r\nAllow: GET, HEAD\r\n"));
+}
+
+TEST_CASE("/ gives the connection check, which may load and run nothing but itself") {
+  const Running server;
+  const auto response = server.get("/?from=a-bookmark");
+  CHECK(status_of(response) == "HTTP/1.1 200");
+  CHECK(contains(response, "\r\nContent-Type: text/html; charset=utf-8\r\n"));
+  CHECK(contains(response, "\r\nContent-Security-Policy: default-src 'none'; script-src 'sha256-"));
+  CHECK(contains(response, "; frame-ancestors 'none'\r\n"));
+  CHECK(contains(response, "\r\nX-Content-Type-Options: nosniff\r\n"));
+  CHECK(contains(response, "\r\nCache-Control: no-store\r\n"));
+  CHECK(body_of(response).starts_with("<!doctype html>\n"));
+  CHECK(body_of(response).ends_with("</html>\n"));
+
+  const auto head = server.get("/", "HEAD");
+  CHECK(contains(head, "\r\nContent-Length: " + std::to_string(body_of(response).size()) + "\r\n"));
+  CHECK(body_of(head).empty());
 }
 
 TEST_CASE("HEAD has GET's fields and no content") {  // RFC 9110 §9.3.2

@@ -10,8 +10,9 @@ import sys
 root = os.getcwd() + os.sep
 with open(sys.argv[1], encoding="utf-8") as database:
     files = {entry["file"] for entry in json.load(database)}
-# asio_impl.cpp is Boost's source in a file of ours.
+# asio_impl.cpp is Boost's source in a file of ours; what the build writes is nobody's.
 own = [file[len(root):] for file in files
-       if file.startswith(root) and not file.endswith("server/asio_impl.cpp")]
+       if file.startswith(root) and not file.startswith(root + "build" + os.sep)
+       and not file.endswith("server/asio_impl.cpp")]
 for file in sorted(own, key=lambda file: (not file.startswith("server/"), -os.path.getsize(file), file)):
     print(file)
