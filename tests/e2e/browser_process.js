@@ -2,6 +2,8 @@
 // browser does not leave the namespace, node's message channel does.
 import puppeteer from 'puppeteer-core';
 
+import {page_commands} from './page_commands.js';
+
 const launches = {
   chromium: (home) => ({
     browser: 'chrome',
@@ -28,6 +30,7 @@ let browser;
 let page;
 
 const commands = {
+  ...page_commands(() => page),
   async launch(name, home) {
     browser = await puppeteer.launch({...launches[name](home), headless: true, timeout: 60000});
     page = await browser.newPage();

@@ -6,13 +6,12 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 
-const program = process.env.YUELAO ??
+export const program = process.env.YUELAO ??
     fileURLToPath(new URL('../../build/dev/server/yuelao', import.meta.url));
 export const secret = 'e2e-shared-secret-of-a-meeting-system';
 const password = 'e2e-password-of-alice';
-const metrics = '127.0.0.1:9641';
 
-const configuration = ({addresses, files, allow, drain}) => `
+const configuration = ({addresses, files, allow, drain, metrics}) => `
 listen: [${addresses.flatMap((address) => {
   const host = address.includes(':') ? `[${address}]` : address;
   return [`'udp:${host}:3478'`, `'tcp:${host}:3478'`, `'tls:${host}:5349'`];
@@ -36,7 +35,7 @@ function guest() {
 
 // Asks the server's HTTP listener, from inside the namespace; nothing when it does not
 // answer with success.
-async function get(space, path) {
+async function get(space, metrics, path) {
   const ask = `const answer = await fetch('http://${metrics}${path}');
                if (!answer.ok) process.exit(1);
                process.stdout.write(await answer.text());`;
@@ -53,12 +52,14 @@ class Server {
   guest = guest();
   log = '';
   #space;
+  #metrics;
   #process;
   #outcome;
   #exited;
 
-  constructor(space, file) {
+  constructor(space, file, metrics) {
     this.#space = space;
+    this.#metrics = metrics;
     this.#process = spawn('ip', ['netns', 'exec', space, program, 'serve', '--config', file],
                           {stdio: ['ignore', 'pipe', 'pipe']});
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
@@ -77,7 +78,7 @@ class Server {
       assert.equal(this.#outcome, undefined, `the server ended:\n${this.log}`);
       assert.ok(Date.now() < deadline,
                 `${what}: not within ${deadline_ms} ms\n${answer}\n${this.log}`);
-      answer = await get(this.#space, path);
+      answer = await get(this.#space, this.#metrics, path);
     } while (!holds(answer));
   }
 
@@ -99,10 +100,10 @@ class Server {
 // Serves UDP, TCP and TLS on 3478 and TLS on 5349 of `addresses`. `files`: see issue().
 // `allow`: peers that the default policy would refuse.
 export async function start_server(
-    {space, addresses, directory, files, allow = [], drain = '5s'}) {
+    {space, addresses, directory, files, allow = [], drain = '5s', metrics = '127.0.0.1:9641'}) {
   const file = join(directory, 'yuelao.yaml');
-  writeFileSync(file, configuration({addresses, files, allow, drain}), {mode: 0o600});
-  const server = new Server(space, file);
+  writeFileSync(file, configuration({addresses, files, allow, drain, metrics}), {mode: 0o600});
+  const server = new Server(space, file, metrics);
   await server.expect('ready', '/readyz', (answer) => answer !== undefined);
   return server;
 }
