@@ -33,6 +33,7 @@ void add_start_options(CLI::App& app, CommandLine& line);
 void add_serve(CLI::App& app, CommandLine& line);
 void add_check_config(CLI::App& app, CommandLine& line);
 void add_credentials(CLI::App& app, CommandLine& line);
+void add_import(CLI::App& app, CommandLine& line);
 void add_integrate(CLI::App& app, CommandLine& line);
 void add_web_page(CLI::App& app, CommandLine& line);
 

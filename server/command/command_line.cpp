@@ -23,6 +23,7 @@ int run_command(int argc, const char* const* argv) {
   add_credentials(app, line);
   add_integrate(app, line);
   add_web_page(app, line);
+  add_import(app, line);
 
   try {
     app.parse(argc, argv);

@@ -83,10 +83,14 @@ def test_a_static_system_gets_a_user_that_the_configuration_knows(machine, syste
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+@pytest.fixture(scope="module")
+def tls(certificate):
+    return "--certificate", certificate["certificate"], "--key", certificate["key"]
+
+
 @pytest.mark.parametrize("system", REST + STATIC)
-def test_with_a_certificate_there_is_tls_and_with_a_media_server_a_way_to_it(machine, system):
-    sides = machine.sides(system, "--certificate", "/etc/ssl/turn.pem", "--key", "/etc/ssl/turn.key",
-                          "--media-server", "10.0.0.20", "--media-server", "fd00::20")
+def test_with_a_certificate_there_is_tls_and_with_a_media_server_a_way_to_it(machine, tls, system):
+    sides = machine.sides(system, *tls, "--media-server", "10.0.0.20", "--media-server", "fd00::20")
     machine.accepts(sides["yuelao"]["text"])
     assert "allow: [10.0.0.20, \"fd00::20\"]" in sides["yuelao"]["text"]
     # BigBlueButton's clients have nobody else to reach.
@@ -96,8 +100,7 @@ def test_with_a_certificate_there_is_tls_and_with_a_media_server_a_way_to_it(mac
         assert "turns:" in shown or '"turns"' in shown or "turn,turns" in shown or "tls" in shown
 
 
-def test_the_formats_are_what_their_readers_take(machine):
-    tls = ("--certificate", "/etc/ssl/turn.pem", "--key", "/etc/ssl/turn.key")
+def test_the_formats_are_what_their_readers_take(machine, tls):
     beans = ElementTree.fromstring(machine.sides("bigbluebutton", *tls)["snippets"][0]["text"])
     values = [argument.get("value") for argument in beans.iter() if argument.tag.endswith("-arg")]
     assert f"turns:{HOST}:5349?transport=tcp" in values and "86400" in values
@@ -174,3 +177,19 @@ def test_without_a_name_it_lists_them_all(machine):
     assert listed.returncode == 0
     for system in REST + STATIC + ["mirotalk-sfu", "mirotalk-web", "brave-talk"]:
         assert re.search(rf"^  {system} ", listed.stdout, re.MULTILINE)
+
+
+def test_coturns_configuration_becomes_one_of_ours(machine, tmp_path):
+    file = tmp_path / "turnserver.conf"
+    file.write_text("listening-port=3479\nstatic-auth-secret=0123456789abcdef\nno-auth\n"
+                    "allowed-peer-ip=10.0.0.7\n")
+    result = machine.run("import", "coturn", file)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "# no-auth: UNSAFE and not taken over" in result.stdout
+    assert "2 listeners, 1 secrets, 0 users" in machine.accepts(result.stdout)
+    file.write_text("realm=example.org\nmin-port=x\n")
+    wrong = machine.run("import", "coturn", file)
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert wrong.stderr.startswith(f"{file}:2:10: `x` does not fit")
+    missing = machine.run("import", "coturn", tmp_path / "none")
+    assert missing.returncode == 1 and "cannot be read" in missing.stderr
