@@ -1,6 +1,6 @@
 // What the page shows of one entry: how far the thread reaches, the reason where it breaks,
 // the numbers, and everything the browser said.
-import {h} from './element.js';
+import {h, prose} from './element.js';
 import {as_time, in_mbits, in_megabytes, in_ms, in_percent, in_seconds, t} from './i18n.js';
 import {plot} from './plot.js';
 
@@ -14,8 +14,10 @@ export function name_of({kind, transport}) {
   return kind ? `${t(`kind_${kind}`)} · ${t(`way_${transport}`)}` : 'URL';
 }
 
-function thread(steps) {
-  const nodes = [{name: 'here', state: 'ok'}, ...steps];
+// A list that cannot be asked with breaks the thread at its beginning.
+function thread({problem}, steps) {
+  const nodes = problem ? [{name: 'here', state: 'failed'}, ...steps.map(({name}) => ({name, state: 'waiting'}))] :
+    [{name: 'here', state: 'ok'}, ...steps];
   return h('ol', {class: 'thread'}, nodes.map(({name, state}) => h('li', {'data-state': state},
     h('span', {class: 'knot', 'aria-hidden': 'true'}, state === 'failed' ? signs.failed : ''),
     h('span', {}, t(`step_${name}`)),
@@ -40,9 +42,9 @@ export function values_of({entry, gathered}, outcome) {
 function with_link(key, values) {
   const mark = '\u0000';
   const [before, ...after] = t(key, {...values, link: mark}).split(mark);
-  if (after.length === 0) return [before];
+  if (after.length === 0) return prose(before);
   const link = h('a', {href: values.link, target: '_blank', rel: 'noreferrer noopener'}, values.link);
-  return [before, link, ...after];
+  return [...prose(before), link, ...after.flatMap(prose)];
 }
 
 function explanation(row, outcome) {
@@ -133,7 +135,7 @@ export class Card {
     const {entry, gathered} = row;
     this.element.dataset.level = outcome.level;
     this.#head.replaceChildren(h('h3', {}, name_of(entry)), badge(outcome.level), h('code', {}, entry.url));
-    this.#story.replaceChildren(thread(outcome.steps), ...[explanation(row, outcome)].filter(Boolean));
+    this.#story.replaceChildren(thread(entry, outcome.steps), ...[explanation(row, outcome)].filter(Boolean));
     this.measure(row, duration_ms);
     this.#details.hidden = !gathered;
     if (gathered) this.#details.replaceChildren(...details(row));

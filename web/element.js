@@ -16,6 +16,11 @@ export function svg(tag, attributes = {}, ...children) {
   return fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
 }
 
+// `text` with what stands between backticks as code.
+export function prose(text) {
+  return text.split('`').map((part, index) => (index % 2 === 1 ? h('code', {}, part) : part));
+}
+
 export function by_id(id) {
   return document.getElementById(id);
 }

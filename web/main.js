@@ -1,6 +1,6 @@
 // What the person does: choose a language, name servers, start, stop, copy.
 import {Check} from './check.js';
-import {by_id} from './element.js';
+import {by_id, prose} from './element.js';
 import {current_language, languages, preferred_language, t, use_language} from './i18n.js';
 import {Results} from './results.js';
 import {entries_of, parse_servers} from './servers.js';
@@ -21,7 +21,9 @@ function show_language(tag) {
   use_language(tag);
   document.documentElement.lang = tag;
   document.title = t('page_title');
-  for (const node of document.querySelectorAll('[data-t]')) node.textContent = t(node.dataset.t, node.dataset);
+  for (const node of document.querySelectorAll('[data-t]')) {
+    node.replaceChildren(...prose(t(node.dataset.t, node.dataset)));
+  }
   for (const button of document.querySelectorAll('[data-language]')) {
     button.setAttribute('aria-pressed', String(button.dataset.language === tag));
   }

@@ -42,6 +42,10 @@ void greet(const ReadyConfig& ready) {
                  "secret (\"static auth secret\") in\n"
               << ready.secret_file->string() << "\n";
   }
+  if (ready.config.metrics) {
+    std::cerr << "Paste it also into http://" << ready.config.metrics->to_string()
+              << "/ in a browser, to see which ways to this server work.\n";
+  }
   std::cerr << "\n";
 }
 

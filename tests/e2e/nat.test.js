@@ -1,19 +1,25 @@
 // Clients behind routers that translate their addresses, on a segment that stands for the
 // Internet and has the server on it.
 import assert from 'node:assert/strict';
+import {execFileSync} from 'node:child_process';
+import {writeFileSync} from 'node:fs';
+import {join} from 'node:path';
 import {after, afterEach, before, describe, it} from 'node:test';
+import {pathToFileURL} from 'node:url';
 
 import {Browser} from './browser.js';
 import {call, hang_up} from './call.js';
 import {issue} from './certificate.js';
 import {Network} from './network.js';
-import {start_server} from './server.js';
+import {program, start_server} from './server.js';
 
 const address = '203.0.113.1';
+const second_address = '203.0.113.2'; // only two destinations tell what a NAT does
 
 function build(network) {
   const center = network.add('internet');
   network.bridge(center, 'internet', `${address}/24`);
+  network.address(center, 'internet', `${second_address}/24`);
   const homes = [1, 2].map((i) => {
     const router = network.add(`router${i}`);
     const space = network.add(`client${i}`);
@@ -34,12 +40,15 @@ describe('two browsers behind NATs', {timeout: 150_000}, () => {
   const callee = {};
   let routers;
   let server;
+  let check;
 
   before(async () => {
     const {center, homes} = build(network);
+    check = join(network.directory, 'check.html');
+    writeFileSync(check, execFileSync(program, ['web-page']));
     routers = homes.map(({router}) => router);
     server = await start_server({
-      space: center, addresses: [address], directory: network.directory,
+      space: center, addresses: [address, second_address], directory: network.directory,
       files: issue(network.directory, 'turn.test'),
       // The default policy relays to neither. There is no route to the homes: browsers ask
       // for a permission there all the same, and what the kernel then refuses must not
@@ -73,8 +82,25 @@ describe('two browsers behind NATs', {timeout: 150_000}, () => {
     ({iceServers: [...stun().iceServers, {urls: `turn:${address}:3478`, ...credentials}]});
   const types = ({local, remote}) => [local.candidateType, remote.candidateType];
 
+  // What the connection check says of the caller's network.
+  async function network_shown() {
+    const {browser} = caller;
+    await browser.do('open', pathToFileURL(check).href);
+    await browser.do('fill', '#servers', `stun:${address} stun:${second_address}`);
+    await browser.do('click', '#start');
+    const {network: told} = await browser.do('ended', 20_000);
+    await browser.do('open', new URL('page.html', import.meta.url).href);
+    return told;
+  }
+
   describe('whose mappings are the same for every destination', () => {
     before(() => translate(''));
+
+    it('are told so by the connection check', async () => {
+      const told = await network_shown();
+      assert.match(told, /Seen from outside as 203\.0\.113\.11\./);
+      assert.match(told, /one address for all destinations/);
+    });
 
     const servers = [['STUN alone', stun], ['a relay at hand', stun_and_turn]];
     for (const [what, configuration] of servers) {
@@ -88,6 +114,10 @@ describe('two browsers behind NATs', {timeout: 150_000}, () => {
 
   describe('whose mappings differ by destination', () => {
     before(() => translate('fully-random'));
+
+    it('are told so by the connection check', async () => {
+      assert.match(await network_shown(), /another port \(symmetric\)/);
+    });
 
     it('do not reach each other with STUN alone', async () => {
       await assert.rejects(call(caller, callee, stun), /connection failed/);
