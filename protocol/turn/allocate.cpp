@@ -82,8 +82,7 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
 
   // Steps 4 to 6 and 9: DONT-FRAGMENT, RESERVATION-TOKEN and ADDITIONAL-ADDRESS-FAMILY
   // are unknown attributes here and have been answered.
-  const auto family =
-      choose_family(message, request.tuple().client.address.family(), shared_.directory);
+  const auto family = choose_family(message, request.tuple().client.address.family(), directory_);
   if (!family) return family.error();
   const auto parity = choose_parity(message);
   if (!parity) return parity.error();
@@ -91,7 +90,7 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
   if (draining_) return Refusal{ErrorCode::insufficient_capacity};
 
   // Step 10.
-  const auto admission = shared_.quota.admit(request.user(), request.tuple().client.address);
+  const auto admission = quota_.admit(request.user(), request.tuple().client.address);
   if (admission != Admission::admitted) {
     count_refusal(admission, counters_);
     return refusal_for(admission);
@@ -134,8 +133,8 @@ void Engine::on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure
     return reply(to, Refusal{ErrorCode::insufficient_capacity}, path, &key, now, out);
   }
   allocation->state = Allocation::State::open;
-  allocation->relayed = shared_.directory.to_advertised(*bound);
-  shared_.directory.add(allocation->relayed);
+  allocation->relayed = directory_.add(*bound);
+  allocation->bound = bound->address;
   ++counters_.allocations_created;
   out.command(notice(*allocation, Notice::Event::allocation_created));
   reply(to, allocated(*allocation, now), path, &key, now, out);

@@ -49,6 +49,7 @@ struct Allocation {
   State state = State::opening;
   Family family = Family::ipv4;
   Endpoint relayed;  // as advertised; once open
+  IpAddress bound;   // where its socket is; once open
   std::chrono::seconds lifetime{};
   SteadyTime expires;
   SteadyTime wakes;  // when the expiry wheel will look at it next

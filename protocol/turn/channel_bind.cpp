@@ -39,7 +39,7 @@ Answer Engine::bind_channel(Allocation& allocation, const AuthenticatedRequest& 
 bool Engine::permits_endpoint(const Endpoint& peer) const {
   const auto verdict = policy_.judge(peer.address);
   return verdict == PeerPolicy::Verdict::allowed ||
-         (verdict == PeerPolicy::Verdict::own && shared_.directory.live(peer));
+         (verdict == PeerPolicy::Verdict::own && directory_.live(peer));
 }
 
 // Creates or refreshes the binding. False: the allocation has all the channels it may.

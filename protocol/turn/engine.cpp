@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "protocol/stun/attributes.hpp"
@@ -50,7 +51,8 @@ bool needs_allocation(stun::Method method) {
 
 Engine::Engine(const Options& options, Shared shared, Random& random)
     : options_{options},
-      shared_{shared},
+      quota_{shared.quota},
+      directory_{shared.directory},
       random_{random},
       authentication_{options},
       policy_{options.peers} {
@@ -188,11 +190,11 @@ void Engine::end_if_expired(const FiveTuple& tuple, Now now, Outbox& out) {
 // late success finds nobody and closes it again.
 void Engine::end(Allocation& allocation, Notice::Event event, Outbox& out) {
   if (allocation.state == Allocation::State::open) {
-    shared_.directory.remove(allocation.relayed);
+    directory_.remove(allocation.relayed, allocation.bound);
     out.command(CloseRelay{allocation.id});
     out.command(notice(allocation, event));
   }
-  shared_.quota.release(allocation.user, allocation.path.tuple.client.address);
+  quota_.release(allocation.user, allocation.path.tuple.client.address);
   allocations_.erase(allocation.id);
 }
 
@@ -209,6 +211,15 @@ void Engine::reconfigure(const Options& options) {
   authentication_ = Authentication{options_};
   policy_ = PeerPolicy{options_.peers};
   forget_forbidden_peers();
+}
+
+void Engine::readdress(RelayDirectory directory) {
+  directory_ = std::move(directory);
+  allocations_.for_each([this](Allocation& allocation) {
+    for (auto& permission : allocation.permissions) {
+      permission.here = directory_.has(permission.peer);
+    }
+  });
 }
 
 void Engine::close_all(Now, Outbox& out) {
@@ -236,7 +247,7 @@ bool Engine::consistent() const {
   bool sound = allocations_.consistent();
   allocations_.for_each([&](const Allocation& allocation) {
     const bool open = allocation.state == Allocation::State::open;
-    sound &= !open || shared_.directory.live(allocation.relayed);
+    sound &= !open || directory_.live(allocation.relayed);
     sound &= allocation.permissions.size() <= options_.limits.permissions_per_allocation;
     sound &= allocation.channels.size() <= options_.limits.channels_per_allocation;
     sound &= open || (allocation.permissions.empty() && allocation.channels.empty());

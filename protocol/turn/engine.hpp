@@ -24,10 +24,10 @@ namespace yuelao::turn {
 // Why a relay could not be opened. Each is answered with 508 (RFC 8656 §7.2).
 enum class RelayFailure : std::uint8_t { no_port, no_descriptor, bind_failed };
 
-// What the shards of one server have in common. Outlives the engines.
+// What the shards of one server have in common.
 struct Shared {
-  Quota& quota;
-  RelayDirectory& directory;
+  Quota& quota;                     // outlives the engines
+  const RelayDirectory& directory;  // each engine gets a copy of its own
 };
 
 // The sans-IO TURN server of one shard: all its state and every decision, no socket,
@@ -35,7 +35,7 @@ struct Shared {
 // an outbox that has room; what the engine wants done is in the outbox afterwards.
 class Engine {
  public:
-  // `options` as validated by the configuration; `shared` and `random` outlive this.
+  // `options` as validated by the configuration; the quota and `random` outlive this.
   Engine(const Options& options, Shared shared, Random& random);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -54,8 +54,11 @@ class Engine {
   void advance(Now now, Outbox& out);
 
   // New options for what comes; sessions that are up stay up. Relay addresses do not
-  // change this way: the directory is built from them at the start.
+  // change this way, but by the directory that was built from them.
   void reconfigure(const Options& options);
+  // New allocations are told what `directory`, a copy of all shards' one, says; those
+  // that are up keep their relay. Options whose own addresses fit come right after.
+  void readdress(RelayDirectory directory);
   // From now on Allocate is answered with 508; everything else goes on.
   void drain() { draining_ = true; }
   // Ends every allocation, as at the end of a drain.
@@ -115,7 +118,8 @@ class Engine {
   void forget_forbidden_peers();
 
   Options options_;
-  Shared shared_;
+  Quota& quota_;
+  RelayDirectory directory_;
   Random& random_;
   Authentication authentication_;
   PeerPolicy policy_;

@@ -37,6 +37,8 @@ struct Credentials {
 struct RelayAddress {
   IpAddress advertised;
   IpAddress bound;
+
+  friend bool operator==(const RelayAddress&, const RelayAddress&) = default;
 };
 
 // Which peers a client may reach. `allow` wins over `deny`, which adds to the built-in

@@ -56,7 +56,7 @@ Answer Engine::create_permission(Allocation& allocation, const AuthenticatedRequ
 bool Engine::permits_address(const IpAddress& peer) const {
   const auto verdict = policy_.judge(peer);
   return verdict == PeerPolicy::Verdict::allowed ||
-         (verdict == PeerPolicy::Verdict::own && shared_.directory.has(peer));
+         (verdict == PeerPolicy::Verdict::own && directory_.has(peer));
 }
 
 bool Engine::live_relays_only(const IpAddress& peer) const {
@@ -85,7 +85,7 @@ void Engine::grant(Allocation& allocation, const IpAddress& peer, Now now) {
   allocation.permissions.push_back({.peer = peer,
                                     .expires = expires,
                                     .live_relays_only = live_relays_only(peer),
-                                    .here = shared_.directory.has(peer)});
+                                    .here = directory_.has(peer)});
 }
 
 // After new peer rules: what they forbid ends at once, also where it was granted before.

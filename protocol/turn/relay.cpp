@@ -68,14 +68,13 @@ void Engine::relay_to_peer(const Allocation& allocation, const Endpoint& peer, B
   if (peer.address.family() != allocation.family) return drop(Drop::wrong_family);
   const auto* permission = allocation.permission_for(peer.address, now);
   if (permission == nullptr) return drop(Drop::no_permission);
-  if (permission->live_relays_only && !shared_.directory.live(peer))
-    return drop(Drop::forbidden_peer);
+  if (permission->live_relays_only && !directory_.live(peer)) return drop(Drop::forbidden_peer);
 
   ++counters_.client_to_peer.packets;
   counters_.client_to_peer.bytes += payload.size();
   out.send({.from = SocketRef::relay(allocation.id),
             .source = {},
-            .to = permission->here ? shared_.directory.to_bound(peer) : peer,
+            .to = permission->here ? directory_.to_bound(peer) : peer,
             .prefix = {},
             .payload = payload});
 }
@@ -84,7 +83,7 @@ void Engine::on_peer_datagram(RelayId relay, const Endpoint& source, Bytes paylo
                               Outbox& out) {
   const auto* allocation = allocations_.find(relay);
   if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
-  const auto peer = shared_.directory.to_advertised(source);
+  const auto peer = directory_.to_advertised(source);
   if (allocation->permission_for(peer.address, now) == nullptr) return drop(Drop::no_permission);
 
   Send send{.from = allocation->path.socket,

@@ -1,58 +1,119 @@
 #include "protocol/turn/relay_directory.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace yuelao::turn {
 namespace {
 
 constexpr std::uint64_t bit_of(std::uint16_t port) { return std::uint64_t{1} << port % 64U; }
 
+bool names(const RelayAddress& relay, const IpAddress& address) {
+  return relay.advertised == address || relay.bound == address;
+}
+
 }  // namespace
 
-RelayDirectory::RelayDirectory(std::vector<RelayAddress> addresses)
-    : addresses_{std::move(addresses)}, ports_{std::make_unique<Ports[]>(addresses_.size())} {}
+bool RelayDirectory::Entry::live(std::uint16_t port) const {
+  return ((*ports)[port / 64U].load(std::memory_order_relaxed) & bit_of(port)) != 0;
+}
+
+bool RelayDirectory::Entry::idle() const {
+  return std::ranges::all_of(
+      *ports, [](const auto& word) { return word.load(std::memory_order_relaxed) == 0; });
+}
+
+void RelayDirectory::Entry::set(std::uint16_t port, bool live) const {
+  auto& word = (*ports)[port / 64U];
+  if (live) {
+    word.fetch_or(bit_of(port), std::memory_order_relaxed);
+  } else {
+    word.fetch_and(~bit_of(port), std::memory_order_relaxed);
+  }
+}
+
+RelayDirectory::RelayDirectory(const std::vector<RelayAddress>& addresses) { follow(addresses); }
+
+void RelayDirectory::follow(const std::vector<RelayAddress>& addresses) {
+  std::vector<Entry> before = std::exchange(entries_, {});
+  for (const auto& address : addresses) {
+    const auto known = std::ranges::find(before, address, &Entry::address);
+    entries_.push_back(
+        {address, true, known == before.end() ? std::make_shared<Ports>() : known->ports});
+  }
+  for (auto& entry : before) {
+    if (std::ranges::find(entries_, entry.address, &Entry::address) != entries_.end()) continue;
+    // One that was current a moment ago may be just about to get its first relay.
+    if (!entry.current && entry.idle()) continue;
+    entry.current = false;
+    entries_.push_back(std::move(entry));
+  }
+}
+
+template <class Matches>
+const RelayDirectory::Entry* RelayDirectory::find(std::uint16_t port, Matches matches) const {
+  const Entry* found = nullptr;
+  for (const auto& entry : entries_) {
+    if (!matches(entry.address)) continue;
+    if (entry.live(port)) return &entry;
+    if (found == nullptr && entry.current) found = &entry;
+  }
+  return found;
+}
+
+Endpoint RelayDirectory::add(const Endpoint& bound) {
+  const auto entry = std::ranges::find_if(entries_, [&](const Entry& one) {
+    return one.current && one.address.bound == bound.address;
+  });
+  if (entry == entries_.end()) return bound;
+  entry->set(bound.port, true);
+  return {entry->address.advertised, bound.port};
+}
+
+void RelayDirectory::remove(const Endpoint& advertised, const IpAddress& bound) {
+  const auto entry =
+      std::ranges::find(entries_, RelayAddress{advertised.address, bound}, &Entry::address);
+  if (entry != entries_.end()) entry->set(advertised.port, false);
+}
 
 bool RelayDirectory::live(const Endpoint& peer) const {
-  const auto at = find(peer.address);
-  if (!at) return false;
-  const auto word = ports_[*at][peer.port / 64U].load(std::memory_order_relaxed);
-  return (word & bit_of(peer.port)) != 0;
-}
-
-Endpoint RelayDirectory::to_bound(const Endpoint& peer) const {
-  const auto at = find(peer.address);
-  return at ? Endpoint{addresses_[*at].bound, peer.port} : peer;
-}
-
-Endpoint RelayDirectory::to_advertised(const Endpoint& peer) const {
-  const auto at = find(peer.address);
-  return at ? Endpoint{addresses_[*at].advertised, peer.port} : peer;
-}
-
-bool RelayDirectory::has(const IpAddress& address) const { return find(address).has_value(); }
-
-bool RelayDirectory::serves(Family family) const {
-  return std::ranges::any_of(addresses_, [family](const RelayAddress& address) {
-    return address.bound.family() == family;
+  return std::ranges::any_of(entries_, [&](const Entry& entry) {
+    return names(entry.address, peer.address) && entry.live(peer.port);
   });
 }
 
-void RelayDirectory::set(const Endpoint& advertised, bool live) {
-  const auto at = find(advertised.address);
-  if (!at) return;
-  auto& word = ports_[*at][advertised.port / 64U];
-  if (live) {
-    word.fetch_or(bit_of(advertised.port), std::memory_order_relaxed);
-  } else {
-    word.fetch_and(~bit_of(advertised.port), std::memory_order_relaxed);
-  }
+Endpoint RelayDirectory::to_bound(const Endpoint& peer) const {
+  const auto* entry =
+      find(peer.port, [&](const RelayAddress& relay) { return names(relay, peer.address); });
+  return entry ? Endpoint{entry->address.bound, peer.port} : peer;
 }
 
-std::optional<std::size_t> RelayDirectory::find(const IpAddress& address) const {
-  for (std::size_t i = 0; i < addresses_.size(); ++i) {
-    if (addresses_[i].advertised == address || addresses_[i].bound == address) return i;
+Endpoint RelayDirectory::to_advertised(const Endpoint& peer) const {
+  const auto* entry =
+      find(peer.port, [&](const RelayAddress& relay) { return names(relay, peer.address); });
+  return entry ? Endpoint{entry->address.advertised, peer.port} : peer;
+}
+
+bool RelayDirectory::has(const IpAddress& address) const {
+  return std::ranges::any_of(entries_,
+                             [&](const Entry& entry) { return names(entry.address, address); });
+}
+
+bool RelayDirectory::serves(Family family) const {
+  return std::ranges::any_of(entries_, [family](const Entry& entry) {
+    return entry.current && entry.address.bound.family() == family;
+  });
+}
+
+bool RelayDirectory::settled() const { return std::ranges::all_of(entries_, &Entry::current); }
+
+std::vector<IpAddress> RelayDirectory::addresses() const {
+  std::vector<IpAddress> all;
+  for (const auto& entry : entries_) {
+    all.push_back(entry.address.advertised);
+    all.push_back(entry.address.bound);
   }
-  return std::nullopt;
+  return all;
 }
 
 }  // namespace yuelao::turn

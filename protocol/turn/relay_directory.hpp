@@ -14,35 +14,61 @@ namespace yuelao::turn {
 
 // Which relayed transport addresses are live anywhere on this server: those are legal
 // peers, the other ports of the same addresses are not (two relay-only clients that
-// meet here; Jitsi's pre-call test). All shards share one: a bit a port, relaxed
-// atomics, no lock.
+// meet here; Jitsi's pre-call test).
+//
+// A copy knows the same relays: which ports are live is shared among copies, a bit a
+// port, relaxed atomics, no lock. The list of addresses is each copy's own, so that a
+// shard's never changes under it.
 class RelayDirectory {
  public:
-  explicit RelayDirectory(std::vector<RelayAddress> addresses);
+  explicit RelayDirectory(const std::vector<RelayAddress>& addresses);
 
-  void add(const Endpoint& advertised) { set(advertised, true); }
-  void remove(const Endpoint& advertised) { set(advertised, false); }
+  // From now on relays are opened on `addresses`. What is live on others stays known by
+  // the address its client was told, until a later call finds nothing live there.
+  void follow(const std::vector<RelayAddress>& addresses);
+
+  // Notes a relay that was opened on `bound`; the address its client is told.
+  Endpoint add(const Endpoint& bound);
+  // `advertised` is what add() gave for a relay on `bound`.
+  void remove(const Endpoint& advertised, const IpAddress& bound);
   // `peer` may name the advertised or the bound address.
   bool live(const Endpoint& peer) const;
 
   // Behind a 1:1 NAT a datagram to an advertised address would have to hairpin; it is
-  // sent to the bound address instead, and its source is read back as advertised.
+  // sent to the bound address instead, and its source is read back as advertised. Of an
+  // address that relays are no longer opened on, only live ones are translated: the
+  // rest of it may be somebody else's by now.
   Endpoint to_bound(const Endpoint& peer) const;
   Endpoint to_advertised(const Endpoint& peer) const;
 
-  // Whether relays are opened on `address`, advertised or bound; whether on any of `family`.
+  // Whether relays are or were opened on `address`, advertised or bound; whether new ones
+  // are on any of `family`.
   bool has(const IpAddress& address) const;
   bool serves(Family family) const;
-  const std::vector<RelayAddress>& addresses() const { return addresses_; }
+  // Whether nothing is known any more of addresses that relays are no longer opened on.
+  bool settled() const;
+  // Every address that has() knows, some of them twice.
+  std::vector<IpAddress> addresses() const;
 
  private:
   using Ports = std::array<std::atomic<std::uint64_t>, 65536 / 64>;
 
-  void set(const Endpoint& advertised, bool live);
-  std::optional<std::size_t> find(const IpAddress& address) const;
+  // Current ones first; a pair of addresses once.
+  struct Entry {
+    RelayAddress address;
+    bool current = true;
+    std::shared_ptr<Ports> ports;
 
-  std::vector<RelayAddress> addresses_;
-  std::unique_ptr<Ports[]> ports_;
+    bool live(std::uint16_t port) const;
+    bool idle() const;
+    void set(std::uint16_t port, bool live) const;
+  };
+
+  // The entry that answers for `peer`: where its port is live, else a current one.
+  template <class Matches>
+  const Entry* find(std::uint16_t port, Matches matches) const;
+
+  std::vector<Entry> entries_;
 };
 
 }  // namespace yuelao::turn

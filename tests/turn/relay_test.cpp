@@ -198,6 +198,39 @@ TEST_CASE("behind a 1:1 NAT own relays are reached inside, under their public na
   CHECK(code_of(alice.request(Method::create_permission, to_peer("10.0.0.6:1"))) == 403);
 }
 
+TEST_CASE("a call goes on when the public address changes, and the next one has the new one") {
+  auto options = default_options();
+  options.relay_addresses = {{address("10.1.1.1"), address("10.0.0.5")}};
+  options.peers.own_addresses = {address("10.1.1.1"), address("10.0.0.5")};
+  World world{options};
+  auto alice = allocated(world, "203.0.112.9:1");
+  auto bob = allocated(world, "203.0.112.9:2");
+  alice.bind(0x4000, "10.1.1.1:50001");
+  bob.bind(0x4000, "10.1.1.1:50000");
+
+  options.relay_addresses = {{address("10.1.1.2"), address("10.0.0.5")}};
+  options.peers.own_addresses = {address("10.1.1.2"), address("10.0.0.5")};
+  world.readdress(options);
+  CHECK(alice.channel_data(0x4000, "hi").at(0).to == endpoint("10.0.0.5:50001"));
+  CHECK(world.from_peer(bob.relay, endpoint("10.0.0.5:50000"), "hi").size() == 1);
+  alice.permit("10.1.1.1:50001");  // and can be kept up
+
+  Client carol{world, "203.0.112.9:3"};
+  CHECK(carol.allocate() == endpoint("10.1.1.2:50002"));
+  carol.bind(0x4000, "10.1.1.1:50000");
+  alice.permit("10.1.1.2:50002");
+  CHECK(carol.channel_data(0x4000, "hi").at(0).to == endpoint("10.0.0.5:50000"));
+  CHECK(world.from_peer(alice.relay, endpoint("10.0.0.5:50002"), "hi").size() == 1);
+
+  // Once nobody is left there, the old address is nothing special any more.
+  alice.request(Method::refresh,
+                [](auto& writer) { writer.add(attribute::lifetime, std::chrono::seconds{0}); });
+  bob.request(Method::refresh,
+              [](auto& writer) { writer.add(attribute::lifetime, std::chrono::seconds{0}); });
+  world.readdress(options);
+  CHECK(code_of(carol.request(Method::create_permission, to_peer("10.1.1.1:50001"))) == 403);
+}
+
 TEST_CASE("traffic is counted without its framing") {
   World world;
   auto client = allocated(world);

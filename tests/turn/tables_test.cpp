@@ -77,7 +77,7 @@ TEST_CASE("after a long sleep the wheel reminds of everything that is due") {
 
 TEST_CASE("a relay is live under both of its addresses until it closes") {
   RelayDirectory directory{{{address("203.0.114.1"), address("10.0.0.5")}}};
-  directory.add(endpoint("203.0.114.1:50000"));
+  CHECK(directory.add(endpoint("10.0.0.5:50000")) == endpoint("203.0.114.1:50000"));
   CHECK(directory.live(endpoint("203.0.114.1:50000")));
   CHECK(directory.live(endpoint("10.0.0.5:50000")));
   CHECK_FALSE(directory.live(endpoint("203.0.114.1:50001")));
@@ -85,8 +85,43 @@ TEST_CASE("a relay is live under both of its addresses until it closes") {
   CHECK(directory.to_bound(endpoint("203.0.114.1:9")) == endpoint("10.0.0.5:9"));
   CHECK(directory.to_advertised(endpoint("10.0.0.5:9")) == endpoint("203.0.114.1:9"));
   CHECK(directory.to_bound(endpoint("192.0.78.1:9")) == endpoint("192.0.78.1:9"));
-  directory.remove(endpoint("203.0.114.1:50000"));
+  directory.remove(endpoint("203.0.114.1:50000"), address("10.0.0.5"));
   CHECK_FALSE(directory.live(endpoint("10.0.0.5:50000")));
+}
+
+TEST_CASE("a relay keeps the address its client was told, and only what is live of it") {
+  RelayDirectory directory{{{address("203.0.114.1"), address("10.0.0.5")}}};
+  const auto old = directory.add(endpoint("10.0.0.5:50000"));
+  const std::vector<RelayAddress> fresh{{address("203.0.114.2"), address("10.0.0.5")}};
+  RelayDirectory shard = directory;
+  directory.follow(fresh);
+  shard = directory;  // a copy knows the same relays
+  CHECK(shard.add(endpoint("10.0.0.5:50001")) == endpoint("203.0.114.2:50001"));
+  CHECK(directory.live(endpoint("203.0.114.2:50001")));
+  CHECK_FALSE(directory.live(endpoint("203.0.114.1:50001")));
+
+  CHECK(directory.live(old));
+  CHECK(directory.to_advertised(endpoint("10.0.0.5:50000")) == old);
+  CHECK(directory.to_advertised(endpoint("10.0.0.5:50001")) == endpoint("203.0.114.2:50001"));
+  CHECK(directory.to_bound(old) == endpoint("10.0.0.5:50000"));
+  // The old address may be another machine's by now.
+  CHECK(directory.to_bound(endpoint("203.0.114.1:22")) == endpoint("203.0.114.1:22"));
+
+  directory.follow(fresh);
+  CHECK(directory.has(address("203.0.114.1")));
+  directory.remove(old, address("10.0.0.5"));
+  directory.follow(fresh);
+  CHECK_FALSE(directory.has(address("203.0.114.1")));
+  CHECK(directory.live(endpoint("203.0.114.2:50001")));
+}
+
+TEST_CASE("new relays are opened in the families of the moment") {
+  RelayDirectory directory{{{address("203.0.114.1"), address("10.0.0.5")}}};
+  directory.follow({{address("2600::1"), address("2600::1")}});
+  CHECK(directory.serves(Family::ipv6));
+  CHECK_FALSE(directory.serves(Family::ipv4));
+  CHECK(directory.add(endpoint("10.0.0.5:1")) == endpoint("10.0.0.5:1"));
+  CHECK_FALSE(directory.live(endpoint("203.0.114.1:1")));
 }
 
 }  // namespace yuelao::turn::test

@@ -77,6 +77,16 @@ void World::close_all() {
   CHECK(finish().empty());
 }
 
+void World::readdress(const Options& options) {
+  options_ = options;
+  directory.follow(options.relay_addresses);
+  auto own = directory.addresses();
+  options_.peers.own_addresses.insert(options_.peers.own_addresses.end(), own.begin(), own.end());
+  engine.readdress(directory);
+  engine.reconfigure(options_);
+  CHECK(engine.consistent());
+}
+
 // As a shard does: sends first, then commands, whose outcomes may send again.
 std::vector<Sent> World::finish() {
   std::vector<Sent> sent;

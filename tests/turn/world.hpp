@@ -67,6 +67,8 @@ class World {
   // Moves the clocks without telling the engine: expiry must not depend on advance().
   void pass_silently(std::chrono::seconds time);
   void close_all();
+  // As a server whose addresses have changed does.
+  void readdress(const Options& options);
 
   std::uint64_t drops(Drop drop) const {
     return engine.counters().drops[static_cast<std::size_t>(drop)];
