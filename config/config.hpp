@@ -35,11 +35,19 @@ struct TlsFiles {
   std::string key_place{};
 };
 
+// Whom to ask which address a datagram from here comes from.
+struct StunServer {
+  std::string host;
+  std::uint16_t port = 3478;
+};
+
 // What clients are told instead of an address this machine has: "pub", "pub/priv" or a
-// host name, as written. server/addresses.hpp turns it into turn::RelayAddress.
+// host name, as written, or what a STUN server says.
+// server/command/addresses.hpp turns it into turn::RelayAddress.
 struct ExternalAddress {
-  std::string public_host;
+  std::string public_host;  // empty: ask `stun`
   std::optional<IpAddress> bound;
+  std::optional<StunServer> stun{};
 };
 
 struct Relay {
@@ -68,6 +76,9 @@ struct Config {
   std::vector<Listen> listen = {{Transport::udp, std::nullopt, 3478},
                                 {Transport::tcp, std::nullopt, 3478}};
   std::vector<ExternalAddress> external_addresses;
+  // How often the addresses are found out anew, beside when the machine's own change;
+  // 0: only then.
+  std::chrono::seconds address_check = 1min;
   Relay relay;
   std::optional<TlsFiles> tls;
   // realm, credentials, lifetimes, limits, peer rules. relay_addresses, own_addresses

@@ -17,6 +17,7 @@ constexpr NumberBounds channels{1, 4096};  // RFC 8656 §12 has 4096 numbers
 constexpr DurationBounds lifetimes{1s, 24h};
 constexpr DurationBounds credential_lifetimes{1s, 24h * 3650};
 constexpr DurationBounds drain{0s, 24h};
+constexpr DurationBounds address_checks{0s, 24h};
 // RFC 8489 §14.9 and §14.14: under 128 characters, which may be up to 763 octets.
 constexpr std::size_t longest_quoted_bytes = 763;
 
@@ -95,6 +96,14 @@ constexpr std::array all_settings{
             [](E element, D draft) {
               return assign(read_list(element, read_external_address),
                             draft.config.external_addresses);
+            }},
+    Setting{"address_check",
+            [](E element, D draft) {
+              const bool off = element.kind == Element::Kind::scalar && element.text == "off";
+              if (off) draft.config.address_check = 0s;
+              return off ? Read<void>{}
+                         : assign(read_duration(element, address_checks),
+                                  draft.config.address_check);
             }},
     Setting{"relay.addresses",
             [](E element, D draft) {

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "config/duration.hpp"
+#include "config/keys.hpp"
 
 namespace yuelao::config {
 namespace {
@@ -57,9 +58,43 @@ std::optional<Transport> transport(std::string_view text) {
 
 }  // namespace
 
+// "stun.example.org", "stun.example.org:3478", "192.0.2.1:3478", "[2001:db8::1]:3478"
+std::optional<StunServer> stun_server(std::string_view text) {
+  if (const auto endpoint = Endpoint::parse(text); endpoint && endpoint->port != 0) {
+    return StunServer{endpoint->address.to_string(), endpoint->port};
+  }
+  if (const auto address = IpAddress::parse(text)) return StunServer{address->to_string()};
+  const auto colon = text.find(':');
+  StunServer server{std::string{text.substr(0, colon)}};
+  if (colon != std::string_view::npos) {
+    const auto number = port(text.substr(colon + 1));
+    if (!number) return std::nullopt;
+    server.port = *number;
+  }
+  return host_name(server.host) ? std::optional{server} : std::nullopt;
+}
+
+Read<ExternalAddress> read_stun_address(const Element& element) {
+  const auto known = only_known_keys(element, "external_address", external_address_keys);
+  if (!known) return std::unexpected{known.error()};
+  const auto* value = element.find("stun");
+  if (!value) return problem(element, "this is empty: write {stun: stun.example.org:3478}.");
+  const auto text = read_text(*value);
+  if (!text) return std::unexpected{text.error()};
+  const auto server = stun_server(*text);
+  if (!server) {
+    return problem(*value, backquoted(*text) +
+                               " is not a STUN server: write its name or address and its port, "
+                               "such as stun.example.org:3478.");
+  }
+  return ExternalAddress{{}, std::nullopt, server};
+}
+
 std::unexpected<Problem> problem(const Element& element, std::string sentence) {
   return std::unexpected{Problem{element.at, std::move(sentence)}};
 }
+
+const std::vector<std::string> external_address_keys = {"stun"};
 
 Read<std::string> read_text(const Element& element) {
   if (element.kind == Element::Kind::scalar && !element.text.empty()) return element.text;
@@ -156,6 +191,7 @@ Read<Listen> read_listen(const Element& element) {
 }
 
 Read<ExternalAddress> read_external_address(const Element& element) {
+  if (element.kind == Element::Kind::map) return read_stun_address(element);
   const auto text = read_text(element);
   if (!text) return std::unexpected{text.error()};
   const std::string_view view = *text;
@@ -169,8 +205,9 @@ Read<ExternalAddress> read_external_address(const Element& element) {
   if (!public_fits || !bound_fits) {
     return problem(element,
                    backquoted(*text) +
-                       " is not an external address: write 203.0.113.5, a host name, or "
-                       "with this machine's own address behind a NAT 203.0.113.5/10.0.0.5.");
+                       " is not an external address: write 203.0.113.5, a host name, "
+                       "with this machine's own address behind a NAT 203.0.113.5/10.0.0.5, or "
+                       "{stun: stun.example.org:3478} to ask a STUN server.");
   }
   if (address && external.bound && address->family() != external.bound->family()) {
     return problem(element,

@@ -43,8 +43,11 @@ Read<IpRange> read_range(const Element& element);
 Read<PortRange> read_ports(const Element& element);
 // "udp:3478", "tls:192.0.2.1:443", "tcp:[2001:db8::1]:3478"
 Read<Listen> read_listen(const Element& element);
-// "203.0.113.5", "203.0.113.5/10.0.0.5", "turn.example.org", "turn.example.org/10.0.0.5"
+// "203.0.113.5", "203.0.113.5/10.0.0.5", "turn.example.org", "turn.example.org/10.0.0.5",
+// {stun: "stun.example.org:3478"}
 Read<ExternalAddress> read_external_address(const Element& element);
+// The keys of the last form.
+extern const std::vector<std::string> external_address_keys;
 // "127.0.0.1:9641", or "off"
 Read<std::optional<Endpoint>> read_metrics(const Element& element);
 

@@ -187,6 +187,14 @@ void add_facts(Families& families, Shards shards, const ServerFacts& facts) {
       .counter("yuelao_log_lines_lost_total",
                "Log lines that could not be written (disk full, stderr closed).")
       .value(facts.lost_log_lines);
+  families
+      .counter("yuelao_address_changes_total",
+               "Times that the address new relays are told changed.")
+      .value(facts.address_changes);
+  families
+      .counter("yuelao_address_check_failures_total",
+               "Look-ups of the public address that nobody answered.")
+      .value(facts.address_check_failures);
   if (facts.certificate_expiry) {
     families
         .gauge("yuelao_certificate_expiry_timestamp_seconds",

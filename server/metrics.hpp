@@ -16,6 +16,8 @@ struct ServerFacts {
   // When the certificate in use stops being valid; empty without TLS.
   std::optional<std::chrono::sys_seconds> certificate_expiry;
   std::uint64_t lost_log_lines = 0;
+  std::uint64_t address_changes = 0;
+  std::uint64_t address_check_failures = 0;
 };
 
 // Every metric in Prometheus' text format, version 0.0.4; docs/monitoring.md lists them.

@@ -15,14 +15,14 @@ PortRange slice_of(PortRange range, unsigned index, unsigned count) {
           static_cast<std::uint16_t>(range.first + offset(index + 1) - 1)};
 }
 
-RelayPorts::RelayPorts(PortRange range, Random& random) : random_{random}, free_(range.size()) {
+RelayPorts::RelayPorts(PortRange range, Random& random) : random_{&random}, free_(range.size()) {
   std::iota(free_.begin(), free_.end(), range.first);
 }
 
 std::optional<std::uint16_t> RelayPorts::take(turn::Parity parity) {
   if (free_.empty()) return std::nullopt;
   std::array<std::byte, 4> drawn{};
-  random_.fill(drawn);
+  random_->fill(drawn);
   // At most 65536 ports: the modulo's bias is below 2^-16.
   const auto start = free_.begin() + static_cast<std::ptrdiff_t>(load_u32(drawn) % free_.size());
   const auto will_do = [parity](std::uint16_t port) {

@@ -36,7 +36,7 @@ class RelayPorts {
   std::size_t free() const { return free_.size(); }
 
  private:
-  Random& random_;
+  Random* random_;
   std::vector<std::uint16_t> free_;
 };
 

@@ -1,5 +1,6 @@
 #include "server/relay_sockets.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -27,16 +28,44 @@ turn::RelayFailure failure_for(std::error_code error) {
 
 RelaySockets::RelaySockets(const std::vector<turn::RelayAddress>& addresses, PortRange ports,
                            UdpPoller& poller, Random& random)
-    : poller_{poller} {
+    : ports_{ports}, poller_{poller}, random_{random} {
+  follow(addresses);
+}
+
+void RelaySockets::follow(const std::vector<turn::RelayAddress>& addresses) {
+  current_.clear();
+  // Those that stay first, so that none of them makes room for a new one.
   for (const auto& address : addresses) {
-    addresses_.push_back({address.bound, RelayPorts{ports, random}});
+    const auto known = std::ranges::find(addresses_, address.bound, &Address::bound);
+    current_.push_back(static_cast<std::size_t>(known - addresses_.begin()));
   }
+  const auto unknown = addresses_.size();
+  for (std::size_t i = 0; i < current_.size(); ++i) {
+    if (current_[i] >= unknown) current_[i] = slot_for(addresses[i].bound);
+  }
+}
+
+// A former address without relays gives its place to the new one.
+std::size_t RelaySockets::slot_for(const IpAddress& bound) {
+  std::size_t at = 0;
+  for (; at < addresses_.size(); ++at) {
+    if (addresses_[at].bound == bound) return at;
+    const bool current = std::ranges::find(current_, at) != current_.end();
+    if (!current && addresses_[at].idle(ports_)) break;
+  }
+  Address fresh{bound, RelayPorts{ports_, random_}};
+  if (at == addresses_.size()) {
+    addresses_.push_back(std::move(fresh));
+  } else {
+    addresses_[at] = std::move(fresh);
+  }
+  return at;
 }
 
 std::expected<Endpoint, turn::RelayFailure> RelaySockets::open(turn::RelayId id, Family family,
                                                                turn::Parity parity) {
   auto failure = turn::RelayFailure::no_port;
-  for (std::size_t i = 0; i < addresses_.size(); ++i) {
+  for (const std::size_t i : current_) {
     if (addresses_[i].bound.family() != family) continue;
     auto socket = open_on(addresses_[i], parity);
     if (socket) return keep(id, i, *std::move(socket));

@@ -24,6 +24,9 @@ class RelaySockets {
   RelaySockets(const std::vector<turn::RelayAddress>& addresses, PortRange ports, UdpPoller& poller,
                Random& random);
 
+  // Opens relays on these from now on; those that are open stay so.
+  void follow(const std::vector<turn::RelayAddress>& addresses);
+
   // On the first of the family's addresses that has a port left.
   std::expected<Endpoint, turn::RelayFailure> open(turn::RelayId id, Family family,
                                                    turn::Parity parity = turn::Parity::any);
@@ -35,6 +38,7 @@ class RelaySockets {
   struct Address {
     IpAddress bound;
     RelayPorts ports;
+    bool idle(PortRange all) const { return ports.free() == all.size(); }
   };
   struct Slot {
     std::uint32_t generation = 0;
@@ -42,13 +46,17 @@ class RelaySockets {
     std::optional<UdpSocket> socket;
   };
 
+  std::size_t slot_for(const IpAddress& bound);
   std::expected<UdpSocket, turn::RelayFailure> open_on(Address& address, turn::Parity parity);
   std::expected<Endpoint, turn::RelayFailure> keep(turn::RelayId id, std::size_t address,
                                                    UdpSocket socket);
 
-  std::vector<Address> addresses_;
+  std::vector<Address> addresses_;    // former ones too, as long as a relay is open there
+  std::vector<std::size_t> current_;  // which of them, in order of preference
   std::vector<Slot> slots_;
+  PortRange ports_;
   UdpPoller& poller_;
+  Random& random_;
 };
 
 }  // namespace yuelao::server

@@ -10,13 +10,8 @@ bool same(const config::Listen& a, const config::Listen& b) {
   return std::tie(a.transport, a.address, a.port) == std::tie(b.transport, b.address, b.port);
 }
 
-bool same(const config::Relay& a, const config::Relay& b) {
-  return std::tie(a.addresses, a.first_port, a.last_port) ==
-         std::tie(b.addresses, b.first_port, b.last_port);
-}
-
-bool same(const turn::RelayAddress& a, const turn::RelayAddress& b) {
-  return std::tie(a.advertised, a.bound) == std::tie(b.advertised, b.bound);
+bool same_ports(const config::Relay& a, const config::Relay& b) {
+  return std::tie(a.first_port, a.last_port) == std::tie(b.first_port, b.last_port);
 }
 
 template <class T>
@@ -33,8 +28,7 @@ std::string restart_keys(const config::Config& running, const config::Config& fr
   };
   compare("listen", same(running.listen, fresh.listen));
   compare("threads", running.threads == fresh.threads);
-  compare("relay", same(running.relay, fresh.relay) &&
-                       same(running.turn.relay_addresses, fresh.turn.relay_addresses));
+  compare("relay.ports", same_ports(running.relay, fresh.relay));
   compare("metrics", running.metrics == fresh.metrics);
   return keys;
 }
@@ -42,9 +36,9 @@ std::string restart_keys(const config::Config& running, const config::Config& fr
 void keep_until_restart(const config::Config& running, config::Config& fresh) {
   fresh.listen = running.listen;
   fresh.threads = running.threads;
-  fresh.relay = running.relay;
+  fresh.relay.first_port = running.relay.first_port;
+  fresh.relay.last_port = running.relay.last_port;
   fresh.metrics = running.metrics;
-  fresh.turn.relay_addresses = running.turn.relay_addresses;
   fresh.turn.nonce_key = running.turn.nonce_key;
 }
 

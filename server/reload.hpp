@@ -6,7 +6,7 @@
 
 namespace yuelao::server {
 
-// The keys that differ and need a restart, as "listen, relay"; empty when none does.
+// The keys that differ and need a restart, as "listen, relay.ports"; empty when none does.
 std::string restart_keys(const config::Config& running, const config::Config& fresh);
 
 // Makes `fresh` say what `running` says for those keys and for what the server filled

@@ -16,6 +16,7 @@
 #include "protocol/stun/credentials.hpp"
 #include "protocol/turn/relay_directory.hpp"
 #include "server/admin.hpp"
+#include "server/background.hpp"
 #include "server/connection_limit.hpp"
 #include "server/log.hpp"
 #include "server/process.hpp"
@@ -74,9 +75,10 @@ config::Config completed(config::Config config) {
 
 // Everything here lives on the thread that calls run(), but for what shards call back.
 struct Server::State {
-  State(const config::Config& wanted, Reload reload_)
+  State(const config::Config& wanted, Reload reload_, Locate locate_)
       : config{completed(wanted)},
         reload{std::move(reload_)},
+        locate{std::move(locate_)},
         tls{load_tls(config)},
         directory{config.turn.relay_addresses},
         quota{config.turn.limits},
@@ -93,7 +95,13 @@ struct Server::State {
   void wait_for_signal();
   void on_signal(int signal);
   void on_reload();
-  std::expected<std::string, std::string> take_fresh_configuration();
+  void take(std::expected<config::Config, std::string> fresh);
+  std::expected<std::string, std::string> apply(std::expected<config::Config, std::string> fresh);
+  void watch_addresses();
+  void look(AddressWatch::Occasion occasion);
+  void relocate(Location location);
+  turn::Options served_options() const;
+  void readdress(std::vector<turn::RelayAddress> addresses, std::vector<IpAddress> own);
   void drain();
   void on_shard_drained();
   void end();
@@ -102,6 +110,7 @@ struct Server::State {
   asio::io_context io{1};
   config::Config config;
   Reload reload;
+  Locate locate;
   std::shared_ptr<TlsContext> tls;
   turn::RelayDirectory directory;
   SharedQuota quota;
@@ -113,6 +122,11 @@ struct Server::State {
   asio::steady_timer drain_deadline{io};
   std::optional<Admin> admin;
   std::optional<Watchdog> watchdog;
+  std::optional<AddressWatch> address_watch;
+  Background background{io};
+  std::uint64_t address_changes = 0;
+  std::uint64_t address_check_failures = 0;
+  bool looking = false;  // a check is under way
   std::size_t shards_undrained = 0;
   bool ready = false;
   bool draining = false;
@@ -140,7 +154,10 @@ Admin::Sources Server::State::admin_sources() {
           .ready = [this] { return ready; },
           .facts =
               [this] {
-                ServerFacts facts{.version = YUELAO_VERSION, .certificate_expiry = {}};
+                ServerFacts facts{.version = YUELAO_VERSION,
+                                  .certificate_expiry = {},
+                                  .address_changes = address_changes,
+                                  .address_check_failures = address_check_failures};
                 if (tls) facts.certificate_expiry = tls->expiry;
                 return facts;
               }};
@@ -173,6 +190,7 @@ int Server::State::run() {
     collect([alive = std::move(alive)](const auto&) { alive(); });
   });
   wait_for_signal();
+  if (locate) watch_addresses();
   ready = true;
   systemd::ready();
   for (const auto& [transport, at] : listening) {
@@ -203,7 +221,14 @@ void Server::State::on_signal(int signal) {
 void Server::State::on_reload() {
   if (draining) return;
   systemd::reloading();
-  const auto outcome = take_fresh_configuration();
+  background.run([this, read = reload]() -> Background::Outcome {
+    return [this, fresh = read()]() mutable { take(std::move(fresh)); };
+  });
+}
+
+void Server::State::take(std::expected<config::Config, std::string> fresh) {
+  if (draining) return;
+  const auto outcome = apply(std::move(fresh));
   if (outcome) {
     log_info("configuration reloaded");
     if (!outcome->empty()) {
@@ -218,9 +243,12 @@ void Server::State::on_reload() {
 
 // The old configuration stays until all of the new one is known to be good. Answers the
 // keys whose change has to wait for a restart, or why the new one was refused.
-std::expected<std::string, std::string> Server::State::take_fresh_configuration() {
-  auto fresh = reload();
-  if (!fresh) return std::unexpected{fresh.error()};
+std::expected<std::string, std::string> Server::State::apply(
+    std::expected<config::Config, std::string> fresh) {
+  if (!fresh) return std::unexpected{std::move(fresh.error())};
+  for (const auto& warning : fresh->warnings) {
+    log_warning("configuration", {{"why", public_text(warning)}});
+  }
   auto waiting = restart_keys(config, *fresh);
   keep_until_restart(config, *fresh);
   try {
@@ -228,12 +256,72 @@ std::expected<std::string, std::string> Server::State::take_fresh_configuration(
   } catch (const StartError& error) {
     return std::unexpected{error.what()};
   }
+  auto addresses = std::exchange(fresh->turn.relay_addresses, config.turn.relay_addresses);
+  auto own = std::exchange(fresh->turn.peers.own_addresses, config.turn.peers.own_addresses);
   config = *std::move(fresh);
   set_up_log(config.log);
   quota.set_limits(config.turn.limits);
   connections.set(config.connections);
-  for (const auto& shard : shards) shard->reconfigure(config.turn, tls);
+  for (const auto& shard : shards) shard->reconfigure(served_options(), tls);
+  readdress(std::move(addresses), std::move(own));
+  if (address_watch) address_watch->look_every(config.address_check);
   return waiting;
+}
+
+void Server::State::watch_addresses() {
+  address_watch.emplace(io, [this](AddressWatch::Occasion occasion) { look(occasion); });
+  address_watch->look_every(config.address_check);
+}
+
+void Server::State::look(AddressWatch::Occasion occasion) {
+  // A check that takes longer than its interval is not asked for twice.
+  if (draining || (looking && occasion == AddressWatch::Occasion::time)) return;
+  looking = true;
+  config::Config wanted;
+  wanted.external_addresses = config.external_addresses;
+  wanted.relay = config.relay;
+  background.run(
+      [this, find = locate, wanted = std::move(wanted), occasion]() -> Background::Outcome {
+        return [this, location = find(wanted, occasion)]() mutable {
+          looking = false;
+          if (location) relocate(*std::move(location));
+        };
+      });
+}
+
+void Server::State::relocate(Location location) {
+  if (draining) return;
+  address_check_failures += location.failures;
+  for (const auto& warning : location.warnings) {
+    log_warning("addresses", {{"why", public_text(warning)}});
+  }
+  if (location.relay_addresses.empty()) return;
+  readdress(std::move(location.relay_addresses), std::move(location.own_addresses));
+}
+
+// With the addresses of before that relays are still open on: they stay legal peers.
+turn::Options Server::State::served_options() const {
+  auto options = config.turn;
+  const auto in_use = directory.addresses();
+  auto& own = options.peers.own_addresses;
+  own.insert(own.end(), in_use.begin(), in_use.end());
+  return options;
+}
+
+// Relays that are open keep what they have.
+void Server::State::readdress(std::vector<turn::RelayAddress> addresses,
+                              std::vector<IpAddress> own) {
+  const bool changed = config.turn.relay_addresses != addresses;
+  const bool same_machine = config.turn.peers.own_addresses == own;
+  if (!changed && same_machine && directory.settled()) return;
+  config.turn.relay_addresses = std::move(addresses);
+  config.turn.peers.own_addresses = std::move(own);
+  directory.follow(config.turn.relay_addresses);
+  for (const auto& shard : shards) shard->readdress(served_options(), directory);
+  if (!changed) return;
+  ++address_changes;
+  log_info("addresses changed, new calls are told the new ones",
+           {{"first", shown(config.turn.relay_addresses.front().advertised)}});
 }
 
 void Server::State::drain() {
@@ -265,10 +353,10 @@ void Server::State::end() {
   }
 }
 
-Server::Server(const config::Config& config, Reload reload) {
+Server::Server(const config::Config& config, Reload reload, Locate locate) {
   prepare_process();
   require_md5();
-  state_ = std::make_unique<State>(config, std::move(reload));
+  state_ = std::make_unique<State>(config, std::move(reload), std::move(locate));
 }
 
 Server::~Server() = default;

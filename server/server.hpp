@@ -3,11 +3,14 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/config.hpp"
+#include "server/address_watch.hpp"
 #include "server/listeners.hpp"
+#include "server/location.hpp"
 
 namespace yuelao::server {
 
@@ -15,12 +18,18 @@ namespace yuelao::server {
 // start fails in the constructor, as StartError, with one sentence that names the fix.
 class Server {
  public:
-  // Called on SIGHUP: the new configuration, addresses resolved, or one sentence on why
-  // there is none; then the old one stays.
+  // Both are called on a thread that may outlive the server, one after another, and may
+  // take their time.
+  //
+  // On SIGHUP: the new configuration, addresses resolved, or one sentence on why there is
+  // none; then the old one stays.
   using Reload = std::function<std::expected<config::Config, std::string>()>;
+  // Where `config` has its addresses now; empty: where they were.
+  using Locate = std::function<std::optional<Location>(const config::Config& config,
+                                                       AddressWatch::Occasion occasion)>;
 
-  // `config` has its addresses resolved (addresses.hpp).
-  Server(const config::Config& config, Reload reload);
+  // `config` has its addresses resolved (addresses.hpp), which stay so without `locate`.
+  Server(const config::Config& config, Reload reload, Locate locate = {});
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -68,6 +68,15 @@ void Shard::reconfigure(turn::Options options, std::shared_ptr<TlsContext> tls) 
   });
 }
 
+void Shard::readdress(turn::Options options, turn::RelayDirectory directory) {
+  asio::post(context_,
+             [this, options = std::move(options), directory = std::move(directory)]() mutable {
+               relays_.follow(options.relay_addresses);
+               engine_.readdress(std::move(directory));
+               engine_.reconfigure(options);
+             });
+}
+
 void Shard::drain(std::function<void()> drained) {
   asio::post(context_, [this, drained = std::move(drained)]() mutable {
     engine_.drain();

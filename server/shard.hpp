@@ -51,6 +51,8 @@ class Shard final : private StreamHost {
 
   // From any thread; each takes effect between two rounds.
   void reconfigure(turn::Options options, std::shared_ptr<TlsContext> tls);
+  // Relays are opened on the options' addresses from now on; `directory` knows them too.
+  void readdress(turn::Options options, turn::RelayDirectory directory);
   // No new calls; calls `drained` on this shard's thread once the last one has ended.
   void drain(std::function<void()> drained);
   // Ends what is left and returns from run().

@@ -81,6 +81,7 @@ Result<std::vector<External>> externals_of(const config::ExternalAddress& entry,
 Result<std::vector<External>> all_externals(const config::Config& config, const Machine& machine) {
   std::vector<External> all;
   for (const auto& entry : config.external_addresses) {
+    if (entry.stun) continue;  // asked about what is left (ask_stun_servers)
     auto some = externals_of(entry, machine);
     if (!some) return some;
     for (auto& external : *some) {
@@ -136,11 +137,32 @@ bool advertise(const External& external, std::vector<RelayAddress>& relays) {
   return true;
 }
 
+// What is advertised as it is may still be another address to the rest of the world.
+void ask_stun_servers(const config::Config& config, const std::vector<External>& externals,
+                      const Machine& machine, std::vector<RelayAddress>& relays) {
+  for (auto& relay : relays) {
+    const bool said = std::ranges::any_of(externals, [&](const External& external) {
+      return external.bound == relay.bound || external.advertised == relay.advertised;
+    });
+    if (said) continue;
+    for (const auto& entry : config.external_addresses) {
+      if (!entry.stun) continue;
+      const auto seen = machine.seen_as(*entry.stun, relay.bound);
+      if (!seen || !reachable(*seen)) continue;
+      relay.advertised = *seen;
+      break;
+    }
+  }
+}
+
 std::vector<IpAddress> own_addresses(const Machine& machine,
                                      const std::vector<RelayAddress>& relays,
                                      const std::vector<External>& externals) {
   std::vector<IpAddress> own = machine.interfaces;
-  for (const auto& relay : relays) own.push_back(relay.bound);
+  for (const auto& relay : relays) {
+    own.push_back(relay.bound);
+    own.push_back(relay.advertised);
+  }
   for (const auto& external : externals) own.push_back(external.advertised);
   std::ranges::sort(own);
   const auto repeated = std::ranges::unique(own);
@@ -163,6 +185,7 @@ std::expected<void, std::string> resolve_addresses(config::Config& config, const
         " has no address of this machine left to stand for: write which one as " +
         external.advertised.to_string() + "/OWN-ADDRESS."};
   }
+  ask_stun_servers(config, *externals, machine, *relays);
   if (relays->empty()) {
     return std::unexpected{
         "this machine has no address to open relays on: connect it to a network, or name one in "

@@ -4,10 +4,12 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "server/file_descriptor.hpp"
 #include "server/socket_address.hpp"
+#include "server/stun_query.hpp"
 
 namespace yuelao::server {
 namespace {
@@ -69,11 +71,22 @@ std::vector<IpAddress> look_up(const std::string& host) {
   return addresses;
 }
 
+std::optional<IpAddress> seen_as(const config::StunServer& server, const IpAddress& from) {
+  const auto addresses = look_up(server.host);
+  const auto fitting = std::ranges::find(addresses, from.family(), &IpAddress::family);
+  if (fitting == addresses.end()) return std::nullopt;
+  return ask_stun({*fitting, server.port}, from);
+}
+
 }  // namespace
 
 Machine this_machine() {
-  return {interface_addresses(), default_source("192.0.2.1"), default_source("2001:db8::1"),
-          can_bind, look_up};
+  return {interface_addresses(),
+          default_source("192.0.2.1"),
+          default_source("2001:db8::1"),
+          can_bind,
+          look_up,
+          seen_as};
 }
 
 }  // namespace yuelao::server

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "config/config.hpp"
 #include "protocol/endpoint.hpp"
 
 namespace yuelao::server {
@@ -20,9 +21,13 @@ struct Machine {
   std::function<bool(const IpAddress& address)> can_bind;
   // The addresses of a host name; empty when it has none or cannot be looked up.
   std::function<std::vector<IpAddress>(const std::string& host)> look_up;
+  // The address that the STUN server sees datagrams from `from` come from.
+  std::function<std::optional<IpAddress>(const config::StunServer& server, const IpAddress& from)>
+      seen_as;
 };
 
-// Sends nothing, but look_up asks the resolver and may take its time.
+// Sends nothing, but look_up asks the resolver and seen_as the server, which may take
+// seconds.
 Machine this_machine();
 
 }  // namespace yuelao::server

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <expected>
 #include <iostream>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "server/command/command.hpp"
@@ -52,18 +54,24 @@ void greet(const ReadyConfig& ready) {
 }  // namespace
 
 int serve(const StartOptions& options) {
-  const auto ready = make_ready(options, SecretUse::make_if_missing);
+  const auto addresses = std::make_shared<AddressBook>();
+  const auto ready = make_ready(options, SecretUse::make_if_missing, *addresses);
   if (!ready) throw StartError{ready.error()};
   set_up_log(ready->config.log);
   log_warnings(ready->warnings);
 
-  const auto reload = [&options]() -> std::expected<config::Config, std::string> {
-    auto fresh = make_ready(options, SecretUse::make_if_missing);
+  // By value: the thread these run on may outlive the server.
+  const auto reload = [options, addresses]() -> std::expected<config::Config, std::string> {
+    auto fresh = make_ready(options, SecretUse::make_if_missing, *addresses);
     if (!fresh) return std::unexpected{std::move(fresh.error())};
-    log_warnings(fresh->warnings);
+    fresh->config.warnings = std::move(fresh->warnings);
     return std::move(fresh->config);
   };
-  Server server{ready->config, reload};
+  const auto locate = [addresses](const config::Config& config, AddressWatch::Occasion occasion) {
+    if (occasion == AddressWatch::Occasion::time) return std::optional{addresses->locate(config)};
+    return addresses->locate_if_moved(config);
+  };
+  Server server{ready->config, reload, locate};
   if (!ready->config_file) greet(*ready);
   return server.run();
 }

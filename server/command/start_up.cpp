@@ -62,11 +62,18 @@ std::expected<ReadyConfig, std::string> read_config(const StartOptions& options,
 }
 
 std::expected<ReadyConfig, std::string> make_ready(const StartOptions& options, SecretUse use) {
+  AddressBook addresses;
+  return make_ready(options, use, addresses);
+}
+
+std::expected<ReadyConfig, std::string> make_ready(const StartOptions& options, SecretUse use,
+                                                   AddressBook& addresses) {
   auto ready = read_config(options, use);
   if (!ready) return ready;
-  if (const auto done = resolve_addresses(ready->config, this_machine()); !done) {
+  if (const auto done = addresses.resolve(ready->config); !done) {
     return std::unexpected{done.error()};
   }
+  std::ranges::move(addresses.news(), std::back_inserter(ready->warnings));
   std::ranges::move(address_warnings(ready->config), std::back_inserter(ready->warnings));
   return ready;
 }

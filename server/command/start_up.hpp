@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "server/command/address_book.hpp"
 
 namespace yuelao::server {
 
@@ -41,7 +42,11 @@ std::optional<std::filesystem::path> config_file(const StartOptions& options);
 // nothing is served.
 std::expected<ReadyConfig, std::string> read_config(const StartOptions& options, SecretUse use);
 
-// The error is one sentence, with its place where the configuration is wrong.
+// The error is one sentence, with its place where the configuration is wrong. Asks
+// resolvers and STUN servers where the configuration names them: seconds at most.
 std::expected<ReadyConfig, std::string> make_ready(const StartOptions& options, SecretUse use);
+// The same with a memory of what was found out before.
+std::expected<ReadyConfig, std::string> make_ready(const StartOptions& options, SecretUse use,
+                                                   AddressBook& addresses);
 
 }  // namespace yuelao::server

@@ -87,6 +87,30 @@ TEST_CASE("an external address is public, public/own, or a host name") {
   CHECK(good("external_address: 2001:db8::5").external_addresses.size() == 1);
 }
 
+TEST_CASE("a STUN server to ask has a name or an address, and a port") {
+  struct Row {
+    std::string_view text, host;
+    std::uint16_t port;
+  };
+  constexpr Row rows[] = {
+      {"external_address: {stun: stun.example.org}", "stun.example.org", 3478},
+      {"external_address: {stun: stun.example.org:19302}", "stun.example.org", 19302},
+      {"external_address: [{stun: '192.0.2.1:3479'}]", "192.0.2.1", 3479},
+      {"external_address: {stun: 2001:db8::1}", "2001:db8::1", 3478},
+      {"external_address: {stun: '[2001:db8::1]:3479'}", "2001:db8::1", 3479},
+  };
+  for (const auto& [text, host, port] : rows) {
+    CAPTURE(text);
+    const auto config = good(text);
+    REQUIRE(config.external_addresses.size() == 1);
+    REQUIRE(config.external_addresses[0].stun);
+    CHECK(config.external_addresses[0].stun->host == host);
+    CHECK(config.external_addresses[0].stun->port == port);
+  }
+  CHECK(good("address_check: off").address_check == std::chrono::seconds{0});
+  CHECK(good("address_check: 5m").address_check == std::chrono::minutes{5});
+}
+
 TEST_CASE("every other setting reaches its place") {
   const auto config = good(R"(
 relay: {addresses: [10.0.0.5, 2001:db8::5], ports: 50000-50099}

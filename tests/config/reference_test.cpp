@@ -93,6 +93,7 @@ TEST_CASE("config/yuelao.yaml holds every key, fits one screen, and says what is
   CHECK(config->log.privacy == defaults.log.privacy);
   CHECK(config->drain_timeout == defaults.drain_timeout);
   CHECK(config->threads == defaults.threads);
+  CHECK(config->address_check == defaults.address_check);
 }
 
 TEST_CASE("the examples in config/yuelao.yaml work") {
@@ -105,7 +106,7 @@ TEST_CASE("the examples in config/yuelao.yaml work") {
   REQUIRE_MESSAGE(config, (config ? "" : config.error().to_string()));
   CHECK(config->turn.credentials.rest_secrets.size() == 3);
   CHECK(config->turn.credentials.users.size() == 2);
-  CHECK(config->external_addresses.size() == 1);
+  CHECK(config->external_addresses.size() == 2);
   CHECK(config->tls);
   CHECK(config->warnings.empty());
 }

@@ -30,6 +30,13 @@ Machine machine() {
     if (host == "own.example.org") return Addresses{address("10.0.0.6")};
     return Addresses{};
   };
+  machine.seen_as = [](const config::StunServer& server, const IpAddress& from) {
+    if (server.host != "stun.example.org" || from.family() == Family::ipv6) {
+      return std::optional<IpAddress>{};
+    }
+    return std::optional{from == address("10.0.0.6") ? address("203.0.113.6")
+                                                     : address("203.0.113.5")};
+  };
   return machine;
 }
 
@@ -79,6 +86,21 @@ TEST_CASE("relays are opened where the configuration or the default routes say")
        "2001:db8::5/2001:db8::5 203.0.113.7/10.0.0.6"},
       {"a host name of this very machine", "external_address: own.example.org",
        "2001:db8::5/2001:db8::5 10.0.0.6/10.0.0.6"},
+      {"what a STUN server says, where it says something",
+       "external_address: {stun: stun.example.org}",
+       "203.0.113.5/10.0.0.5 2001:db8::5/2001:db8::5"},
+      {"of each address",
+       "external_address: {stun: stun.example.org}\nrelay: {addresses: [10.0.0.5, 10.0.0.6]}",
+       "203.0.113.5/10.0.0.5 203.0.113.6/10.0.0.6"},
+      {"a STUN server for what is not said",
+       "external_address: [{stun: stun.example.org}, 203.0.113.77/10.0.0.6]\n"
+       "relay: {addresses: [10.0.0.5, 10.0.0.6]}",
+       "203.0.113.5/10.0.0.5 203.0.113.77/10.0.0.6"},
+      {"a second STUN server for a silent one",
+       "external_address: [{stun: silent.example.org}, {stun: stun.example.org}]",
+       "203.0.113.5/10.0.0.5 2001:db8::5/2001:db8::5"},
+      {"a silent STUN server", "external_address: {stun: silent.example.org}",
+       "10.0.0.5/10.0.0.5 2001:db8::5/2001:db8::5"},
       {"a host name with a family this machine lacks",
        "external_address: turn.example.org\nrelay: {addresses: 10.0.0.5}", "203.0.113.7/10.0.0.5"},
   };

@@ -126,6 +126,29 @@ TEST_CASE("an open relay is polled under its number") {
   CHECK(world.poller.ready().empty());
 }
 
+TEST_CASE("relays follow the machine's addresses, and those that are open stay open") {
+  World world;
+  const IpAddress other = IpAddress::v4({127, 0, 0, 2});
+  const auto old = world.relays.open({0, 0}, Family::ipv4);
+  REQUIRE(old.has_value());
+  for (std::uint32_t round = 1; round < 20; ++round) {
+    // An address a day for years costs no more memory than the few that are in use.
+    const IpAddress fresh = IpAddress::v4({127, 0, 1, static_cast<std::uint8_t>(round)});
+    world.relays.follow({{.advertised = fresh, .bound = fresh}});
+    const auto opened = world.relays.open({round, 0}, Family::ipv4);
+    REQUIRE(opened.has_value());
+    CHECK(opened->address == fresh);
+    world.relays.close({round, 0});
+  }
+  world.relays.follow({{.advertised = other, .bound = other}, {loopback, loopback}});
+  for (std::uint32_t i = 1; i < 16; ++i) CHECK(world.relays.open({i, 0}, Family::ipv4));
+  // All eight ports of both are in use, the very first relay's among them.
+  CHECK_FALSE(world.relays.open({16, 0}, Family::ipv4));
+  CHECK(world.relays.find({0, 0})->local() == *old);
+  world.relays.close({0, 0});
+  CHECK(world.relays.open({16, 0}, Family::ipv4) == *old);
+}
+
 TEST_CASE("shards' slices cover the range without sharing a port") {
   struct Row {
     PortRange range;
