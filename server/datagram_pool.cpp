@@ -26,15 +26,15 @@ std::span<mmsghdr> DatagramPool::prepare(std::size_t limit) {
   return headers;
 }
 
-std::span<Datagram> DatagramPool::take(std::size_t received) {
-  const std::span datagrams{datagrams_.data() + used_, received};
-  for (std::size_t i = 0; i < received; ++i) {
+std::span<Received> DatagramPool::take(std::size_t count) {
+  const std::span received{received_.data() + used_, count};
+  for (std::size_t i = 0; i < count; ++i) {
     const std::size_t slot = used_ + i;
     const auto* octets = static_cast<const std::byte*>(vectors_[slot].iov_base);
-    datagrams[i] = {sources_[slot].endpoint(), IpAddress{}, {octets, headers_[slot].msg_len}};
+    received[i] = {sources_[slot].endpoint(), IpAddress{}, {octets, headers_[slot].msg_len}};
   }
-  used_ += received;
-  return datagrams;
+  used_ += count;
+  return received;
 }
 
 }  // namespace yuelao::server

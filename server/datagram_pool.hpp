@@ -13,11 +13,28 @@
 
 namespace yuelao::server {
 
-// One received datagram. `payload` lives in its slot until the pool is reset.
-struct Datagram {
+// What was received at once: a datagram, or several of one flow that the kernel merged
+// (UDP_GRO). `payload` lives in its slot until the pool is reset.
+struct Received {
   Endpoint from;
   IpAddress to;  // the address it was sent to; unspecified unless the socket tells
   Bytes payload;
+  // Of each datagram in the payload but the last, which may be shorter. 0: there is
+  // but one.
+  std::size_t segment_bytes = 0;
+
+  std::size_t datagrams() const {
+    return segment_bytes == 0 ? 1 : (payload.size() + segment_bytes - 1) / segment_bytes;
+  }
+  // Calls visit(Bytes) with each datagram, in the order they came.
+  template <class Visit>
+  void for_each_datagram(Visit visit) const {
+    Bytes rest = payload;
+    for (; segment_bytes != 0 && rest.size() > segment_bytes; rest = rest.subspan(segment_bytes)) {
+      visit(rest.first(segment_bytes));
+    }
+    visit(rest);
+  }
 };
 
 // The memory a shard receives datagrams into, with the kernel's headers for it already
@@ -26,8 +43,8 @@ struct Datagram {
 class DatagramPool {
  public:
   static constexpr std::size_t slot_count = 128;
-  // The longest UDP datagram there is, so that none is ever truncated. Pages of a slot
-  // that no datagram has reached cost nothing.
+  // The longest UDP datagram there is, so that none is ever truncated, merged or not. Pages of a
+  // slot that no datagram has reached cost nothing.
   static constexpr std::size_t slot_bytes = 65536;
 
   DatagramPool();
@@ -38,9 +55,9 @@ class DatagramPool {
   void reset() { used_ = 0; }
 
   // For UdpSocket: up to `limit` headers ready for recvmmsg(2), and then as many of
-  // them as were filled. The span of datagrams lives until reset().
+  // them as were filled. The span lives until reset().
   std::span<mmsghdr> prepare(std::size_t limit);
-  std::span<Datagram> take(std::size_t received);
+  std::span<Received> take(std::size_t count);
 
  private:
   // An odd number of cache lines more than a slot: slots whose distance is a power of
@@ -53,7 +70,7 @@ class DatagramPool {
   alignas(cmsghdr) std::array<std::array<std::byte, control_bytes>, slot_count> controls_;
   std::array<iovec, slot_count> vectors_{};
   std::array<mmsghdr, slot_count> headers_{};
-  std::array<Datagram, slot_count> datagrams_;
+  std::array<Received, slot_count> received_;
   std::size_t used_ = 0;
 };
 

@@ -129,11 +129,13 @@ void Shard::visit(SocketRef ref, Now now) {
 void Shard::visit_listener(SocketRef ref, Now now) {
   UdpSocket& socket = listeners_[ref.index];
   turn::ClientPath path{ref, {Transport::udp, {}, socket.local()}};
-  for (const Datagram& datagram : socket.receive(pool_, listener_visit)) {
-    path.tuple.client = datagram.from;
-    if (socket.wildcard()) path.tuple.server.address = datagram.to;
-    make_room();
-    engine_.on_client_message(path, datagram.payload, now, outbox_);
+  for (const Received& received : socket.receive(pool_, listener_visit)) {
+    path.tuple.client = received.from;
+    if (socket.wildcard()) path.tuple.server.address = received.to;
+    received.for_each_datagram([&](Bytes datagram) {
+      make_room();
+      engine_.on_client_message(path, datagram, now, outbox_);
+    });
   }
   meters_.receive_overflows += socket.take_overflows();
 }
@@ -142,9 +144,11 @@ void Shard::visit_relay(SocketRef ref, Now now) {
   const turn::RelayId id{ref.index, ref.generation};
   UdpSocket* const socket = relays_.find(id);
   if (socket == nullptr) return;
-  for (const Datagram& datagram : socket->receive(pool_, relay_visit)) {
-    make_room();
-    engine_.on_peer_datagram(id, datagram.from, datagram.payload, now, outbox_);
+  for (const Received& received : socket->receive(pool_, relay_visit)) {
+    received.for_each_datagram([&](Bytes datagram) {
+      make_room();
+      engine_.on_peer_datagram(id, received.from, datagram, now, outbox_);
+    });
   }
   meters_.receive_overflows += socket->take_overflows();
 }

@@ -39,10 +39,11 @@ bool set_listener_options(int descriptor, const Endpoint& local) {
              : set_option(descriptor, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
-void set_buffers(int descriptor, int bytes) {
+void tune(int descriptor, int bytes) {
   set_option(descriptor, SOL_SOCKET, SO_RCVBUF, bytes);
   set_option(descriptor, SOL_SOCKET, SO_SNDBUF, bytes);
   set_option(descriptor, SOL_SOCKET, SO_RXQ_OVFL, 1);
+  set_option(descriptor, IPPROTO_UDP, UDP_GRO, 1);
 }
 
 std::expected<FileDescriptor, std::error_code> open_socket(const Endpoint& local) {
@@ -79,7 +80,7 @@ std::expected<UdpSocket, std::error_code> UdpSocket::open_listener(const Endpoin
   auto descriptor = open_socket(local);
   if (!descriptor) return std::unexpected{descriptor.error()};
   if (!set_listener_options(descriptor->value(), local)) return std::unexpected{last_error()};
-  set_buffers(descriptor->value(), listener_buffer_bytes);
+  tune(descriptor->value(), listener_buffer_bytes);
   const auto bound = bind_socket(descriptor->value(), local);
   if (!bound) return std::unexpected{bound.error()};
   return UdpSocket{*std::move(descriptor), *bound};
@@ -88,33 +89,45 @@ std::expected<UdpSocket, std::error_code> UdpSocket::open_listener(const Endpoin
 std::expected<UdpSocket, std::error_code> UdpSocket::open_relay(const Endpoint& local) {
   auto descriptor = open_socket(local);
   if (!descriptor) return std::unexpected{descriptor.error()};
-  set_buffers(descriptor->value(), relay_buffer_bytes);
+  tune(descriptor->value(), relay_buffer_bytes);
   const auto bound = bind_socket(descriptor->value(), local);
   if (!bound) return std::unexpected{bound.error()};
   return UdpSocket{*std::move(descriptor), *bound};
 }
 
-std::span<const Datagram> UdpSocket::receive(DatagramPool& pool, std::size_t limit) {
+std::span<const Received> UdpSocket::receive(DatagramPool& pool, std::size_t limit) {
   const auto headers = pool.prepare(limit);
-  const int received = ::recvmmsg(descriptor_.value(), headers.data(),
-                                  static_cast<unsigned>(headers.size()), MSG_DONTWAIT, nullptr);
-  if (received <= 0) return {};
-  const auto datagrams = pool.take(static_cast<std::size_t>(received));
-  for (std::size_t i = 0; i < datagrams.size(); ++i) {
-    read_control(headers[i].msg_hdr, datagrams[i]);
+  const int count = ::recvmmsg(descriptor_.value(), headers.data(),
+                               static_cast<unsigned>(headers.size()), MSG_DONTWAIT, nullptr);
+  if (count <= 0) return {};
+  const auto received = pool.take(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < received.size(); ++i) {
+    read_control(headers[i].msg_hdr, received[i]);
   }
-  return datagrams;
+  judge_merging(received);
+  return received;
 }
 
-void UdpSocket::read_control(msghdr& header, Datagram& datagram) {
+void UdpSocket::judge_merging(std::span<const Received> received) {
+  std::size_t datagrams = 0;
+  for (const Received& message : received) datagrams += message.datagrams();
+  if (const auto change = merging_.after(received.size(), datagrams)) {
+    // A kernel without it (before 5.0) refuses, and has nothing to merge.
+    set_option(descriptor_.value(), IPPROTO_UDP, UDP_GRO, *change == MergeTrial::Change::merge);
+  }
+}
+
+void UdpSocket::read_control(msghdr& header, Received& received) {
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
        control = CMSG_NXTHDR(&header, control)) {
     if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SO_RXQ_OVFL) {
       overflows_ = control_value<std::uint32_t>(control);
     } else if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
-      datagram.to = from_kernel(control_value<in_pktinfo>(control).ipi_addr);
+      received.to = from_kernel(control_value<in_pktinfo>(control).ipi_addr);
     } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
-      datagram.to = from_kernel(control_value<in6_pktinfo>(control).ipi6_addr);
+      received.to = from_kernel(control_value<in6_pktinfo>(control).ipi6_addr);
+    } else if (control->cmsg_level == IPPROTO_UDP && control->cmsg_type == UDP_GRO) {
+      received.segment_bytes = static_cast<std::size_t>(control_value<int>(control));
     }
   }
 }

@@ -9,6 +9,7 @@
 #include "protocol/endpoint.hpp"
 #include "server/datagram_pool.hpp"
 #include "server/file_descriptor.hpp"
+#include "server/merge_trial.hpp"
 
 namespace yuelao::server {
 
@@ -29,9 +30,9 @@ class UdpSocket {
   const Endpoint& local() const { return local_; }
   bool wildcard() const { return local_.address.unspecified(); }
 
-  // What is waiting, at most `limit` datagrams and no more than the pool has slots
-  // for. Errors that ICMP messages caused are passed over: they are about one peer.
-  std::span<const Datagram> receive(DatagramPool& pool, std::size_t limit);
+  // What is waiting, at most `limit` messages and no more than the pool has slots for.
+  // Errors that ICMP messages caused are passed over: they are about one peer.
+  std::span<const Received> receive(DatagramPool& pool, std::size_t limit);
 
   // Datagrams the kernel threw away since the last call because the receive buffer
   // was full (SO_RXQ_OVFL); known only after the next one is received.
@@ -41,10 +42,12 @@ class UdpSocket {
   UdpSocket(FileDescriptor descriptor, const Endpoint& local)
       : descriptor_{std::move(descriptor)}, local_{local} {}
 
-  void read_control(msghdr& header, Datagram& datagram);
+  void read_control(msghdr& header, Received& received);
+  void judge_merging(std::span<const Received> received);
 
   FileDescriptor descriptor_;
   Endpoint local_;
+  MergeTrial merging_;
   std::uint32_t overflows_ = 0;  // the kernel's running count
   std::uint32_t overflows_taken_ = 0;
 };

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <string>
+#include <vector>
 
 #include "server/sender.hpp"
 #include "tests/server/wire.hpp"
@@ -78,6 +79,49 @@ TEST_CASE("a visit takes what waits, up to its limit, and leaves the rest") {
   CHECK(as_text(first[0].payload) == "0");
   CHECK(as_text(second[1].payload) == "9");
   CHECK(pool.free() == DatagramPool::slot_count - 10);
+}
+
+TEST_CASE("datagrams the kernel merged come apart as they were sent") {  // udp(7), UDP_GRO
+  const auto loopback = IpAddress::v4({127, 0, 0, 1});
+  auto from = UdpSocket::open_relay({loopback, 0}).value();
+  auto socket = UdpSocket::open_relay({loopback, 0}).value();
+  const std::vector<std::string> texts{"first of four", "second of 4 .", "third of four", "last"};
+  turn::Counters counters;
+  Sender sender{counters};
+  std::vector<turn::Send> sends(texts.size());
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    sends[i].to = socket.local();
+    sends[i].payload = as_bytes(texts[i]);
+    sender.add(from, sends[i]);
+  }
+  sender.flush();
+  wait_until_readable(socket);
+
+  DatagramPool pool;
+  const auto received = socket.receive(pool, 8);
+  REQUIRE(received.size() == 1);
+  CHECK(received[0].datagrams() == texts.size());
+  CHECK(received[0].from == from.local());
+  std::vector<std::string> parts;
+  received[0].for_each_datagram([&](Bytes datagram) { parts.emplace_back(as_text(datagram)); });
+  CHECK(parts == texts);
+}
+
+TEST_CASE("an empty datagram is one datagram") {
+  const auto loopback = IpAddress::v4({127, 0, 0, 1});
+  auto socket = UdpSocket::open_relay({loopback, 0}).value();
+  UdpWire wire{loopback, socket.local()};
+  wire.send({});
+  wait_until_readable(socket);
+  DatagramPool pool;
+  const auto received = socket.receive(pool, 8);
+  REQUIRE(received.size() == 1);
+  int seen = 0;
+  received[0].for_each_datagram([&](Bytes datagram) {
+    CHECK(datagram.empty());
+    ++seen;
+  });
+  CHECK(seen == 1);
 }
 
 TEST_CASE("a pool without a free slot receives nothing and loses nothing") {
