@@ -153,17 +153,24 @@ double rush(End& near, End& far, Packet& packet, SteadyTime deadline) {
   return static_cast<double>(arrived * video_bytes * 8) / took.count() / 1e6;
 }
 
-}  // namespace
-
-DataTest measure(End& near, End& far, Random& random, SteadyTime deadline) {
+Packet new_packet(Random& random) {
   std::array<std::byte, 8> tag{};
   random.fill(tag);
-  Packet packet{load_u64(tag)};
+  return Packet{load_u64(tag)};
+}
+
+}  // namespace
+
+DataTest round_trips(End& near, End& far, Random& random, SteadyTime deadline) {
+  auto packet = new_packet(random);
   // Opens the way for the others where a NAT stands before the far end.
   far.send(packet.write(Kind::hello, 0, speech_bytes), deadline);
-  auto test = RoundTrips{near, far, packet}.run(deadline);
-  if (test.arrived > 0) test.megabits_per_second = rush(near, far, packet, deadline);
-  return test;
+  return RoundTrips{near, far, packet}.run(deadline);
+}
+
+double throughput(End& near, End& far, Random& random, SteadyTime deadline) {
+  auto packet = new_packet(random);
+  return rush(near, far, packet, deadline);
 }
 
 }  // namespace yuelao::probe

@@ -23,9 +23,13 @@ class End {
   virtual bool alive() const = 0;
 };
 
-// Sends 50 packets the size of speech from `near` to `far` at its pace, returns them from
-// there, and sends as much as arrives for a second where any did. Takes 3 seconds at most.
-// DataTest::way is the caller's to fill in.
-DataTest measure(End& near, End& far, Random& random, SteadyTime deadline);
+// Sends 50 packets the size of speech from `near` to `far` at its pace, and returns them
+// from there. Takes 2 seconds at most. DataTest's `way` and throughput are the caller's to
+// fill in.
+DataTest round_trips(End& near, End& far, Random& random, SteadyTime deadline);
+
+// How many megabits of payload a second arrive at `far` from `near` with a bounded number
+// of packets on the way. Takes a second at most, and sends no more than 25 MB.
+double throughput(End& near, End& far, Random& random, SteadyTime deadline);
 
 }  // namespace yuelao::probe

@@ -19,10 +19,10 @@ struct RelayTest {
   SteadyTime deadline;
 };
 
-// Sends packets to ourselves through `near`'s relay and adds to `leg` what came of it.
-// First to a second relay of the same server: that is the way between two clients that
-// both need one, and no server's rules are against its own relays. Where that is not to
-// be had, to a UDP socket of this machine's.
+// Sends packets to ourselves through `near`'s relay and adds to `leg` what came of it: to a
+// second relay of the same server, which is the way between two clients that both need
+// one, and from a UDP socket of this machine's to the relay, which is the way of all other
+// peers and the one that a firewall before the relay ports closes.
 void test_relay(const RelayTest& test, Session& near, Leg& leg);
 
 }  // namespace yuelao::probe

@@ -19,7 +19,7 @@ std::string_view name(Verdict verdict) {
 }
 
 std::string_view name(DataTest::Way way) {
-  return way == DataTest::Way::between_relays ? "between relays" : "to a socket";
+  return way == DataTest::Way::between_relays ? "between relays" : "from a socket";
 }
 
 void Leg::add(Step step) {

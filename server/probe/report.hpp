@@ -41,7 +41,7 @@ struct Certificate {
 struct DataTest {
   enum class Way : std::uint8_t {
     between_relays,  // we have a relay at both ends, as two clients of a call may
-    to_socket,       // the other end is a UDP socket of this machine's
+    from_socket,     // a UDP socket of this machine's sends to the relay, as a peer does
   };
   Way way{};
   unsigned sent = 0;
@@ -52,7 +52,7 @@ struct DataTest {
   std::chrono::microseconds median{};
   std::chrono::microseconds percentile_95{};
   std::chrono::microseconds slowest{};
-  double megabits_per_second = 0;  // of payload, one way
+  double megabits_per_second = 0;  // of payload, one way; zero: not measured
 };
 std::string_view name(DataTest::Way way);
 
@@ -69,7 +69,7 @@ struct Leg {
   std::string realm;
   std::optional<std::chrono::microseconds> round_trip;  // of a Binding
   std::optional<Certificate> certificate;
-  std::optional<DataTest> data;
+  std::vector<DataTest> data;
 
   void add(Step step);
 };

@@ -61,7 +61,8 @@ Json json_of(const Leg& leg) {
   json["realm"] = leg.realm;
   json["round_trip_ms"] = leg.round_trip ? Json(milliseconds(*leg.round_trip)) : Json();
   json["certificate"] = leg.certificate ? json_of(*leg.certificate) : Json();
-  json["data"] = leg.data ? json_of(*leg.data) : Json();
+  json["data"] = Json::array();
+  for (const auto& data : leg.data) json["data"].push_back(json_of(data));
   json["steps"] = steps_of(leg.steps);
   return json;
 }

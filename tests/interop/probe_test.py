@@ -80,7 +80,7 @@ def assert_it_works(probed, family, transport):
     assert leg["relayed"].startswith(f"{address}:")
     assert leg["mapped"] == leg["local"]
     assert leg["round_trip_ms"] > 0
-    data = leg["data"]
+    data = leg["data"][0]
     assert data["way"] == "between relays"
     assert (data["sent"], data["arrived"], data["returned"]) == (50, 50, 50), probed.text
     trip = data["round_trip_ms"]
@@ -116,7 +116,7 @@ def assert_it_works_over_tls(probed, family):
     assert {NAME, SERVER[4], SERVER[6]} <= set(certificate["names"])
     assert certificate["protocol"] in ("TLSv1.2", "TLSv1.3")
     assert probed.leg["relayed"].startswith(host(family) + ":")
-    assert probed.leg["data"]["returned"] == 50, probed.text
+    assert probed.leg["data"][0]["returned"] == 50, probed.text
 
 
 def test_a_shared_secret_does_as_well_and_nothing_is_asked_of_the_user(yuelao, probe, files):
@@ -149,7 +149,7 @@ def test_people_get_sentences_and_progress_meanwhile(yuelao, probe, user):
     assert probed.status == 0, probed.text
     assert f"turn.test has the address {SERVER[4]}." in probed.text
     assert f"UDP to {SERVER[4]}:3478: works\n" in probed.text
-    assert "50 of 50 packets arrived and 50 came back" in probed.text
+    assert "second relay of the server 50 of 50 packets arrived and 50 came back" in probed.text
     assert re.search(r"One way it carried [\d.]+ Mbit/s", probed.text)
     assert probed.text.endswith("\nIt works.\n")
     assert f"UDP to {SERVER[4]}:3478: asking for a relay ...\n" in probed.waited
@@ -212,7 +212,7 @@ def test_relay_ports_behind_a_firewall_are_found(network, serve, probe, user):
         network.server.run("nft", "delete", "table", "inet", "probe")
     assert probed.status == 1
     assert probed.step("allocation")["verdict"] == "works"
-    assert "relay ports of the server are closed" in probed.step("data")["text"]
+    assert "closed for the relay ports" in probed.step("peer")["text"]
 
 
 def test_where_there_is_no_second_relay_a_socket_is_the_peer(serve, probe, user):
@@ -220,9 +220,17 @@ def test_where_there_is_no_second_relay_a_socket_is_the_peer(serve, probe, user)
                    peers={"allow": ["10.77.0.0/24"]}))
     probed = probe(f"turn:{SERVER[4]}?transport=udp", *user)
     assert probed.status == 0, probed.text
-    assert "486" in probed.step("between relays")["text"]
-    assert probed.leg["data"]["way"] == "to a socket"
-    assert probed.leg["data"]["returned"] == 50
+    assert "486" in probed.step("relays")["text"]
+    data, = probed.leg["data"]
+    assert data["way"] == "from a socket"
+    assert (data["sent"], data["arrived"], data["returned"]) == (50, 50, 50)
+
+
+def test_a_peer_that_the_server_may_not_send_to_is_no_failure(yuelao, probe, user):
+    probed = probe(f"turn:{SERVER[4]}?transport=udp", *user)
+    step = probed.step("peer")
+    assert step["verdict"] == "skipped" and "403" in step["text"]
+    assert probed.leg["verdict"] == "works" and probed.status == 0
 
 
 def test_a_machine_without_a_route_says_nothing_about_the_server():
