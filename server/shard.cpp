@@ -248,7 +248,7 @@ void Shard::close_overdue_streams(Now now) {
   std::vector<SocketRef> overdue;
   streams_.for_each([&](StreamClient& client) {
     if (now.steady < client.deadline) return;
-    if (!client.finishing() && engine_.has_allocation(client.path().tuple)) {
+    if (!client.finishing() && engine_.has_allocation(client.path())) {
       client.deadline = now.steady + idle_time;
     } else {
       overdue.push_back(client.path().socket);

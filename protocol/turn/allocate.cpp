@@ -69,8 +69,8 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
 
   // Step 2: one allocation per five-tuple. The same transaction is a retransmission
   // and gets the same answer again, once there is one.
-  end_if_expired(request.tuple(), now, out);
-  if (const auto* existing = allocations_.find(request.tuple())) {
+  end_if_expired(request.path(), now, out);
+  if (const auto* existing = allocations_.find(request.path())) {
     if (existing->reply_to.id != message.transaction_id() || existing->user != request.user()) {
       return Refusal{ErrorCode::allocation_mismatch};
     }

@@ -14,23 +14,23 @@ Allocation& AllocationTable::insert(const ClientPath& path) {
   slot.allocation = Allocation{};
   slot.allocation.id = {index, slot.generation};
   slot.allocation.path = path;
-  by_tuple_.emplace(path.tuple, index);
+  by_path_.emplace(path, index);
   return slot.allocation;
 }
 
 void AllocationTable::erase(RelayId id) {
   if (find(id) == nullptr) return;
   auto& slot = slots_[id.index];
-  by_tuple_.erase(slot.allocation.path.tuple);
+  by_path_.erase(slot.allocation.path);
   slot.allocation = Allocation{};  // gives back its lists, and forgets user and key
   slot.used = false;
   ++slot.generation;
   free_.push_back(id.index);
 }
 
-Allocation* AllocationTable::find(const FiveTuple& tuple) {
-  const auto found = by_tuple_.find(tuple);
-  return found == by_tuple_.end() ? nullptr : &slots_[found->second].allocation;
+Allocation* AllocationTable::find(const ClientPath& path) {
+  const auto found = by_path_.find(path);
+  return found == by_path_.end() ? nullptr : &slots_[found->second].allocation;
 }
 
 Allocation* AllocationTable::find(RelayId id) {
@@ -45,11 +45,11 @@ bool AllocationTable::consistent() const {
     const auto& slot = slots_[index];
     if (!slot.used) continue;
     ++used;
-    const auto found = by_tuple_.find(slot.allocation.path.tuple);
-    if (found == by_tuple_.end() || found->second != index) return false;
+    const auto found = by_path_.find(slot.allocation.path);
+    if (found == by_path_.end() || found->second != index) return false;
     if (slot.allocation.id != RelayId{index, slot.generation}) return false;
   }
-  return used == by_tuple_.size() && used + free_.size() == slots_.size();
+  return used == by_path_.size() && used + free_.size() == slots_.size();
 }
 
 }  // namespace yuelao::turn

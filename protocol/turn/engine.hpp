@@ -70,7 +70,7 @@ class Engine {
   Gauges gauges(Now now) const;
   std::size_t allocation_count() const { return allocations_.size(); }
   // A stream without one may be closed when it is idle.
-  bool has_allocation(const FiveTuple& tuple) const { return allocations_.contains(tuple); }
+  bool has_allocation(const ClientPath& path) const { return allocations_.contains(path); }
 
   // True when the tables, counters and expiry agree with each other; for tests and fuzzing.
   bool consistent() const;
@@ -104,7 +104,7 @@ class Engine {
   std::chrono::seconds initial_lifetime(const stun::Message& message) const;
   Success allocated(const Allocation& allocation, Now now) const;
   void wake_at_expiry(Allocation& allocation, Now now);
-  void end_if_expired(const FiveTuple& tuple, Now now, Outbox& out);
+  void end_if_expired(const ClientPath& path, Now now, Outbox& out);
   void end(Allocation& allocation, Notice::Event event, Outbox& out);
   Notice notice(const Allocation& allocation, Notice::Event event) const;
 

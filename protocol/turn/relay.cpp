@@ -41,7 +41,7 @@ void Engine::relay_channel_data(const ClientPath& path, Bytes message, Now now, 
   const std::size_t size = load_u16(message.subspan(2));
   if (!number || message.size() - channel_header_bytes < size) return drop(Drop::malformed);
 
-  const auto* allocation = allocations_.find(path.tuple);
+  const auto* allocation = allocations_.find(path);
   if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
   const auto* channel = allocation->channel(*number, now);
   if (channel == nullptr) return drop(Drop::no_channel);
@@ -57,7 +57,7 @@ void Engine::relay_send_indication(const ClientPath& path, const stun::Message& 
   const auto data = message.get(attribute::data);
   if (!peer || !data) return drop(Drop::malformed);
 
-  const auto* allocation = allocations_.find(path.tuple);
+  const auto* allocation = allocations_.find(path);
   if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
   relay_to_peer(*allocation, *peer, *data, now, out);
 }

@@ -31,10 +31,16 @@ struct SocketRef {
   friend constexpr auto operator<=>(SocketRef, SocketRef) = default;
 };
 
-// Where a client's message came in, and so where its answer goes out.
+// Where a client's message came in, and so where its answer goes out. It is also what an
+// allocation belongs to (RFC 8656 §2.2): behind a proxy a stream's five-tuple is hearsay,
+// and two connections that claim the same one stay two clients.
 struct ClientPath {
   SocketRef socket;
   FiveTuple tuple;
+
+  friend constexpr bool operator==(const ClientPath&, const ClientPath&) = default;
 };
+// For boost::unordered. Paths that differ in the socket alone are rare.
+inline std::size_t hash_value(const ClientPath& path) { return hash_value(path.tuple); }
 
 }  // namespace yuelao::turn

@@ -244,4 +244,35 @@ TEST_CASE("traffic is counted without its framing") {
   CHECK(counters.peer_to_client.bytes == 3);
 }
 
+TEST_CASE("connections that claim one five-tuple are two clients") {  // RFC 8656 §2.2
+  World world;
+  Client victim{world, "203.0.112.9:1", Transport::tcp};
+  victim.path.socket = SocketRef::stream(1, 1);
+  const auto relayed = victim.allocate();
+  victim.bind(0x4000, peer);
+  // A proxy says, wrongly or of an earlier connection, that this is the same client.
+  Client other{world, "203.0.112.9:1", Transport::tcp};
+  other.path.socket = SocketRef::stream(2, 1);
+  const auto before = world.drops(Drop::no_allocation);
+  CHECK(other.channel_data(0x4000, "forged").empty());
+  CHECK(other.send_data(peer, "forged").empty());
+  CHECK(world.drops(Drop::no_allocation) == before + 2);
+  CHECK(code_of(other.request(Method::refresh)) == 437);
+
+  SUBCASE("each with its allocation") {
+    CHECK(other.allocate() != relayed);
+    CHECK(world.quota.total() == 2);
+    other.bind(0x4000, peer);
+    CHECK(other.channel_data(0x4000, "own").at(0).from == SocketRef::relay(other.relay));
+    world.client_closed(other.path);
+    CHECK(world.closed == std::vector{other.relay});
+  }
+  SUBCASE("and the end of one is not the other's") {
+    world.client_closed(other.path);
+    CHECK(world.closed.empty());
+  }
+  CHECK(victim.channel_data(0x4000, "still").at(0).from == SocketRef::relay(victim.relay));
+  CHECK(world.engine.consistent());
+}
+
 }  // namespace yuelao::turn::test
