@@ -21,6 +21,23 @@ TEST_CASE("every counter has a name of its own") {
   for (std::size_t i = 0; i < error_slots; ++i) CHECK(slot(error_at(i)) == i);
 }
 
+TEST_CASE("a proxy stands for many clients, and its prefix has no limit") {
+  const auto proxy = address("10.0.0.1");
+  const auto client = address("203.0.112.9");
+  Limits limits{.allocations_per_prefix = 1, .proxies = {*IpRange::parse("10.0.0.0/24")}};
+  QuotaLedger quota{limits};
+  for (int i = 0; i < 3; ++i) CHECK(quota.admit("alice", proxy) == Admission::admitted);
+  CHECK(quota.admit("alice", client) == Admission::admitted);
+  CHECK(quota.admit("alice", client) == Admission::prefix_full);
+  // Counts fit when it is a proxy no longer.
+  limits.proxies.clear();
+  quota.set_limits(limits);
+  CHECK(quota.admit("alice", proxy) == Admission::prefix_full);
+  for (int i = 0; i < 3; ++i) quota.release("alice", proxy);
+  CHECK(quota.prefixes() == 1);
+  CHECK(quota.admit("alice", proxy) == Admission::admitted);
+}
+
 TEST_CASE("a limit of zero is none") {
   QuotaLedger quota{{.allocations = 0, .allocations_per_user = 0, .allocations_per_prefix = 0}};
   for (int i = 0; i < 1000; ++i) {
