@@ -133,8 +133,9 @@ void Engine::on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure
     return reply(to, Refusal{ErrorCode::insufficient_capacity}, path, &key, now, out);
   }
   allocation->state = Allocation::State::open;
-  allocation->relayed = directory_.add(*bound);
+  allocation->relayed = directory_.add(*bound, shard_);
   allocation->bound = bound->address;
+  allocations_.index_relay(*allocation);
   ++counters_.allocations_created;
   out.command(notice(*allocation, Notice::Event::allocation_created));
   reply(to, allocated(*allocation, now), path, &key, now, out);

@@ -11,17 +11,21 @@
 
 namespace yuelao::turn {
 
-// The allocations of a shard, found by the client's path and by relay. Pointers stay valid
-// until the allocation is erased.
+// The allocations of a shard, found by the client's path, by relay and, once open, by where
+// the relay is bound. Pointers stay valid until the allocation is erased.
 class AllocationTable {
  public:
   // The path must be free.
   Allocation& insert(const ClientPath& path);
   void erase(RelayId id);
+  // Notes that the allocation is open: its bound_endpoint() is known.
+  void index_relay(const Allocation& allocation);
 
   Allocation* find(const ClientPath& path);
   // Null for a relay that is gone, even where its slot has a new owner.
   Allocation* find(RelayId id);
+  // Null where no open relay is bound.
+  const Allocation* find_bound(const Endpoint& bound) const;
 
   bool contains(const ClientPath& path) const { return by_path_.contains(path); }
   std::size_t size() const { return by_path_.size(); }
@@ -39,7 +43,7 @@ class AllocationTable {
     }
   }
 
-  // True when both indexes and the free list agree.
+  // True when the indexes and the free list agree.
   bool consistent() const;
 
  private:
@@ -52,6 +56,7 @@ class AllocationTable {
   std::deque<Slot> slots_;
   std::vector<std::uint32_t> free_;
   boost::unordered_flat_map<ClientPath, std::uint32_t> by_path_;
+  boost::unordered_flat_map<Endpoint, std::uint32_t> by_bound_;
 };
 
 }  // namespace yuelao::turn

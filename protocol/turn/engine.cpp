@@ -53,6 +53,7 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
     : options_{options},
       quota_{shared.quota},
       directory_{shared.directory},
+      shard_{shared.shard},
       random_{random},
       authentication_{options},
       policy_{options.peers} {

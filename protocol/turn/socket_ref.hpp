@@ -7,6 +7,9 @@
 
 namespace yuelao::turn {
 
+// Which of a server's engines: each belongs to one shard.
+using ShardNumber = std::uint8_t;
+
 // An index into a table whose slots are used again, with the slot's generation: a
 // late event for what used the slot before misses instead of hitting its successor.
 struct RelayId {
