@@ -1,0 +1,102 @@
+"""What meeting systems put on the wire, whichever they are."""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import socket
+import struct
+import time
+
+import pytest
+
+import stun
+from network import CLIENT, SERVER
+from turn_client import Refused, TurnClient
+from yuelao import SECRET, settings
+
+TRANSPORTS = ["udp", "tcp", "tls"]
+# RFC 3489 section 11.2
+MAPPED_ADDRESS, CHANGE_REQUEST = 0x0001, 0x0003
+
+
+def credential(user, secret=SECRET):
+    digest = hmac.new(secret.encode(), user.encode(), hashlib.sha1).digest()
+    return {"user": user, "password": base64.b64encode(digest).decode()}
+
+
+def connect(network, authority, transport="udp", port=3478, **options):
+    return TurnClient(network.client, transport, port=port, authority=authority.certificate,
+                      **options)
+
+
+def in_milliseconds(name="w_abcdefghijkl"):
+    return f"{int(time.time() + 86400) * 1000}:{name}"
+
+
+def test_everybody_who_asks_jitsi_in_one_second_is_served(network, yuelao, authority):
+    shared = credential(str(int(time.time()) + 86400))
+    with contextlib.ExitStack() as clients:
+        relays = {clients.enter_context(connect(network, authority, transport, **shared)).allocate()
+                  for transport in TRANSPORTS for _ in range(10)}
+    assert len(relays) == 30
+
+
+@pytest.mark.parametrize("name", ["w_abc-def+ghi/jkl", "a:b::c", ":", "userId:meeting:2"])
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_only_the_first_colon_of_a_user_name_counts(network, yuelao, authority, transport, name):
+    user = f"{int(time.time()) + 86400}:{name}"
+    with connect(network, authority, transport, **credential(user)) as client:
+        assert client.allocate()[0] == SERVER[4]
+
+
+def test_an_expiry_in_milliseconds_is_refused(network, yuelao, authority):
+    with connect(network, authority, **credential(in_milliseconds())) as client:
+        with pytest.raises(Refused) as refusal:
+            client.allocate()
+    assert refusal.value.code == 401
+
+
+def test_static_users_and_several_secrets_serve_at_once(network, serve, authority):
+    other = "another-secret-of-a-system"
+    serve(settings(secrets=[{"value": SECRET}, {"value": other}]))
+    user = f"{int(time.time()) + 86400}:someone"
+    for who in ({}, credential(user), credential(user, other)):
+        with connect(network, authority, **who) as client:
+            assert client.allocate()[0] == SERVER[4]
+
+
+def classic(*attributes):
+    """A Binding request of RFC 3489: sixteen bytes of transaction and no cookie."""
+    body = b"".join(struct.pack(">HH", name, len(value)) + value for name, value in attributes)
+    return struct.pack(">HH", stun.BINDING, len(body)) + bytes(range(16)) + body
+
+
+def attributes_of(answer):
+    assert answer[4:20] == bytes(range(16))
+    found, at = {}, 20
+    while at < len(answer):
+        name, size = struct.unpack_from(">HH", answer, at)
+        found[name] = answer[at + 4:at + 4 + size]
+        at += 4 + (size + 3) // 4 * 4
+    return found
+
+
+@pytest.mark.parametrize("transport, port", [("udp", 3478), ("tcp", 3478), ("tls", 3478),
+                                             ("tls", 5349)])
+def test_rfc_3489_binding_is_answered_on_every_turn_port(network, yuelao, authority, transport,
+                                                         port):
+    with connect(network, authority, transport, port) as client:
+        client.send(classic())
+        answer = client.receive()
+        own_port = client.socket.getsockname()[1]
+    assert answer[:2] == b"\x01\x01"
+    mapped = attributes_of(answer)[MAPPED_ADDRESS]
+    assert mapped == struct.pack(">BBH", 0, 1, own_port) + socket.inet_aton(CLIENT[4])
+
+
+def test_a_change_request_gets_an_error(network, yuelao, authority):
+    with connect(network, authority) as client:
+        client.send(classic((CHANGE_REQUEST, struct.pack(">I", 6))))
+        answer = client.receive()
+    assert answer[:2] == b"\x01\x11" and stun.ERROR_CODE in attributes_of(answer)
