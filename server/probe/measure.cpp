@@ -143,7 +143,8 @@ double rush(End& near, End& far, Packet& packet, SteadyTime deadline) {
     while (!near.receive().empty()) continue;
     if (in_flight >= most_in_flight && steady_now() > last + forgotten_after) in_flight = 0;
     if (in_flight < most_in_flight) {
-      near.send(packet.write(Kind::video, static_cast<std::uint32_t>(sent++), video_bytes), end);
+      near.send(packet.write(Kind::video, static_cast<std::uint32_t>(sent++), video_bytes),
+                deadline);
       ++in_flight;
     } else {
       wait_for({far.descriptor()}, Wish::read, std::min(end, last + forgotten_after));
