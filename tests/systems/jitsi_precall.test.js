@@ -36,7 +36,7 @@ describe("Jitsi's pre-call test in Chromium", {timeout: 180_000}, () => {
     const origin = await browser.do('serve_files', {
       pages: folder('.'), precall: folder('../e2e/node_modules/@jitsi/precall-test/src'),
     });
-    await browser.do('open', `${origin}/pages/precall.html`);
+    await browser.do('open', `${origin}/pages/jitsi_precall.html`);
   });
 
   after(async () => {
