@@ -25,9 +25,9 @@ def credential(user, secret=SECRET):
     return {"user": user, "password": base64.b64encode(digest).decode()}
 
 
-def connect(network, authority, transport="udp", port=3478, **options):
-    return TurnClient(network.client, transport, port=port, authority=authority.certificate,
-                      **options)
+def connect(network, authority=None, transport="udp", port=3478, **options):
+    trusted = authority and authority.certificate
+    return TurnClient(network.client, transport, port=port, authority=trusted, **options)
 
 
 def in_milliseconds(name="w_abcdefghijkl"):
@@ -55,6 +55,18 @@ def test_an_expiry_in_milliseconds_is_refused(network, yuelao, authority):
         with pytest.raises(Refused) as refusal:
             client.allocate()
     assert refusal.value.code == 401
+
+
+def test_an_expiry_in_milliseconds_is_taken_where_the_operator_says_so(network, serve):
+    serve(settings(lifetimes={"longest_credential": "off"}))
+    for name in (in_milliseconds(), f"{2 ** 63 - 1}:x"):
+        with connect(network, **credential(name)) as client:
+            assert client.allocate()[0] == SERVER[4]
+    for name in (f"{2 ** 63}:x", f"{int(time.time()) - 60}:x"):
+        with connect(network, **credential(name)) as client:
+            with pytest.raises(Refused) as refusal:
+                client.allocate()
+        assert refusal.value.code == 401
 
 
 def test_static_users_and_several_secrets_serve_at_once(network, serve, authority):
