@@ -57,6 +57,9 @@ struct Limits {
   std::uint32_t allocations_per_user = 0;
   // Per client prefix: an IPv4 address, or an IPv6 /64. An office behind one NAT shares it.
   std::uint32_t allocations_per_prefix = 500;
+  // Clients at these addresses are not counted by prefix: proxies, each of which stands
+  // for many clients.
+  std::vector<IpRange> proxies{};
   std::uint32_t permissions_per_allocation = 100;
   std::uint32_t channels_per_allocation = 100;
 };
