@@ -55,14 +55,22 @@ HttpResponse json_response(const nlohmann::ordered_json& json) {
 }
 
 // draft-uberti-behave-turn-rest-00 §2.2: `uris` are TURN's alone, and Janus warns of others.
-HttpResponse credentials(const StaticUser& user, std::vector<std::string> urls,
-                         std::chrono::seconds ttl) {
+// It takes everything up to the first colon for the host and, as of 1.1.2, crashes when that
+// cannot be looked up: an IPv6 address is named only where there is nothing else.
+std::vector<std::string> turn_uris(std::vector<std::string> urls) {
+  const auto ipv6 = [](const std::string& url) { return url.contains('['); };
   std::erase_if(urls, [](const std::string& url) { return url.starts_with("stun:"); });
+  if (!std::ranges::all_of(urls, ipv6)) std::erase_if(urls, ipv6);
+  return urls;
+}
+
+HttpResponse credentials(const StaticUser& user, const std::vector<std::string>& uris,
+                         std::chrono::seconds ttl) {
   nlohmann::ordered_json json;
   json["username"] = user.name;
   json["password"] = user.password.reveal();
   json["ttl"] = ttl.count();
-  json["uris"] = urls;
+  json["uris"] = uris;
   return json_response(json);
 }
 
@@ -163,7 +171,7 @@ HttpResponse CredentialAnswers::decide(const HttpRequest& request, Now now) {
   const auto user = make_rest_credential(
       server, query->username.empty() ? anybody() : query->username, *ttl, now.wall);
   if (!user) return refuse(http::status::bad_request, user.error());
-  return count(issued, draft ? credentials(*user, ice_urls(config_), *ttl)
+  return count(issued, draft ? credentials(*user, turn_uris(ice_urls(config_)), *ttl)
                              : ice_servers(*user, ice_urls(config_), *ttl));
 }
 

@@ -70,6 +70,21 @@ TEST_CASE("the answer is the draft's, field by field") {  // draft-uberti-behave
                                "\n");
 }
 
+TEST_CASE("an IPv6 address is told only those who can read it, or where there is no other") {
+  auto settings = config();
+  const auto ipv6 = IpAddress::parse("2001:db8::5").value();
+  settings.turn.relay_addresses.push_back({ipv6, ipv6});
+  CredentialAnswers answers{settings};
+  const auto ask = [&](std::string_view target) {
+    return answers.answer(request(target), now).body();
+  };
+  CHECK(ask(right).find('[' + ipv6.to_string()) == std::string::npos);
+  CHECK(ask("/turn/ice-servers?key=the-first-of-the-keys").find("turn:[2001:db8::5]:3478") !=
+        std::string::npos);
+  settings.turn.relay_addresses.erase(settings.turn.relay_addresses.begin());
+  CHECK(ask(right).find("turn:[2001:db8::5]:3478?transport=udp") != std::string::npos);
+}
+
 TEST_CASE("ice-servers is what RTCPeerConnection takes") {
   const auto settings = config();
   const auto response = CredentialAnswers{settings}.answer(
