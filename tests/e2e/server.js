@@ -11,7 +11,7 @@ export const program = process.env.YUELAO ??
 export const secret = 'e2e-shared-secret-of-a-meeting-system';
 const password = 'e2e-password-of-alice';
 
-const configuration = ({addresses, files, allow, drain, metrics}) => `
+const configuration = ({addresses, files, allow, drain, metrics, more}) => `
 listen: [${addresses.flatMap((address) => {
   const host = address.includes(':') ? `[${address}]` : address;
   return [`'udp:${host}:3478'`, `'tcp:${host}:3478'`, `'tls:${host}:5349'`];
@@ -24,6 +24,7 @@ secrets: [{value: ${secret}}]
 peers: {allow: [${allow.map((range) => `'${range}'`).join(', ')}]}
 metrics: ${metrics}
 drain_timeout: ${drain}
+${more}
 `;
 
 // What a meeting system makes for its guests out of the shared secret.
@@ -98,11 +99,12 @@ class Server {
 }
 
 // Serves UDP, TCP and TLS on 3478 and TLS on 5349 of `addresses`. `files`: see issue().
-// `allow`: peers that the default policy would refuse.
+// `allow`: peers that the default policy would refuse. `more`: lines of configuration.
 export async function start_server(
-    {space, addresses, directory, files, allow = [], drain = '5s', metrics = '127.0.0.1:9641'}) {
+    {space, addresses, directory, files, allow = [], drain = '5s', metrics = '127.0.0.1:9641',
+    more = ''}) {
   const file = join(directory, 'yuelao.yaml');
-  writeFileSync(file, configuration({addresses, files, allow, drain, metrics}), {mode: 0o600});
+  writeFileSync(file, configuration({addresses, files, allow, drain, metrics, more}), {mode: 0o600});
   const server = new Server(space, file, metrics);
   await server.expect('ready', '/readyz', (answer) => answer !== undefined);
   return server;
