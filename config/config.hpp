@@ -56,6 +56,18 @@ struct Relay {
   std::uint16_t last_port = 65535;
 };
 
+// Hands out TURN REST credentials over HTTP, to whoever has a key.
+struct CredentialService {
+  std::optional<Endpoint> listen{};  // unset: off
+  std::vector<Secret> keys{};        // any of them opens it
+  // Web origins ("https://meet.example.org") whose pages may read the answers.
+  std::vector<std::string> origins{};
+  // Of a credential that is not asked for a shorter one.
+  std::chrono::seconds lifetime = 24h;
+  // Requests a minute of an IPv4 address or IPv6 /64; 0: no limit.
+  std::uint32_t rate = 600;
+};
+
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 enum class LogFormat : std::uint8_t { text, json };
 // What of an address or user name a log line may show.
@@ -84,6 +96,7 @@ struct Config {
   // realm, credentials, lifetimes, limits, peer rules. relay_addresses, own_addresses
   // and nonce_key are filled in by the server.
   turn::Options turn;
+  CredentialService credentials;
   // TCP and TLS clients: connections at the same time, over all shards.
   std::uint32_t connections = 10'000;
   // Prometheus and health checks over HTTP; unset: off.

@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr NumberBounds allocations{1, 1'000'000};
-constexpr NumberBounds allocations_or_unlimited{0, 1'000'000};
+constexpr NumberBounds number_or_unlimited{0, 1'000'000};
 constexpr NumberBounds channels{1, 4096};  // RFC 8656 §12 has 4096 numbers
 // A lifetime is what a crashed client costs; a day of it is already too much.
 constexpr DurationBounds lifetimes{1s, 24h};
@@ -139,8 +139,32 @@ constexpr std::array all_settings{
             }},
     Setting{"secrets",
             [](E element, D draft) {
-              return assign(draft.secrets.rest_secrets(element),
+              return assign(draft.secrets.secrets(element, "secrets"),
                             draft.config.turn.credentials.rest_secrets);
+            }},
+    Setting{"credentials.listen",
+            [](E element, D draft) {
+              return assign(read_endpoint(element, "127.0.0.1:9642"),
+                            draft.config.credentials.listen);
+            }},
+    Setting{"credentials.keys",
+            [](E element, D draft) {
+              return assign(draft.secrets.secrets(element, "credentials.keys"),
+                            draft.config.credentials.keys);
+            }},
+    Setting{"credentials.origins",
+            [](E element, D draft) {
+              return assign(read_list(element, read_origin), draft.config.credentials.origins);
+            }},
+    Setting{"credentials.lifetime",
+            [](E element, D draft) {
+              return assign(read_duration(element, credential_lifetimes),
+                            draft.config.credentials.lifetime);
+            }},
+    Setting{"credentials.rate",
+            [](E element, D draft) {
+              return assign(read_number(element, number_or_unlimited),
+                            draft.config.credentials.rate);
             }},
     Setting{"peers.allow",
             [](E element, D draft) {
@@ -157,7 +181,7 @@ constexpr std::array all_settings{
             }},
     Setting{"limits.per_user",
             [](E element, D draft) {
-              return assign(read_number(element, allocations_or_unlimited),
+              return assign(read_number(element, number_or_unlimited),
                             draft.config.turn.limits.allocations_per_user);
             }},
     Setting{"limits.per_client",
@@ -198,7 +222,9 @@ constexpr std::array all_settings{
             }},
     Setting{"software", read_software},
     Setting{"metrics",
-            [](E element, D draft) { return assign(read_metrics(element), draft.config.metrics); }},
+            [](E element, D draft) {
+              return assign(read_endpoint(element, "127.0.0.1:9641"), draft.config.metrics);
+            }},
     Setting{"log.level",
             [](E element, D draft) { return choose(element, log_levels, draft.config.log.level); }},
     Setting{

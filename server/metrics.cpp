@@ -203,6 +203,16 @@ void add_facts(Families& families, Shards shards, const ServerFacts& facts) {
   }
 }
 
+void add_credentials(Families& families, const CredentialCounters& counters) {
+  constexpr std::array<std::string_view, credential_outcomes> outcomes = {
+      "issued", "misunderstood", "wrong_key", "too_many", "failed"};
+  families.counter("yuelao_credential_requests_total",
+                   "Requests for credentials over HTTP by outcome.");
+  for (std::size_t slot = 0; slot < outcomes.size(); ++slot) {
+    families.value(counters[slot], {{"outcome", std::string{outcomes[slot]}}});
+  }
+}
+
 void add_process(Families& families) {
   const auto process = read_process_metrics();
   families.counter("process_cpu_seconds_total", "User and system CPU time spent.")
@@ -228,6 +238,7 @@ std::string metrics_text(std::span<const ShardSnapshot> shards, const ServerFact
   add_connections(families, shards);
   add_rounds(families, shards);
   add_facts(families, shards, facts);
+  if (facts.credentials) add_credentials(families, *facts.credentials);
   add_process(families);
   return families.text();
 }

@@ -18,6 +18,7 @@
 #include "server/admin.hpp"
 #include "server/background.hpp"
 #include "server/connection_limit.hpp"
+#include "server/credential_service.hpp"
 #include "server/log.hpp"
 #include "server/mailbox.hpp"
 #include "server/process.hpp"
@@ -86,6 +87,7 @@ struct Server::State {
         quota{config.turn.limits},
         connections{config.connections} {
     create_shards();
+    if (config.credentials.listen) credential_service.emplace(io, config);
     if (config.metrics) admin.emplace(io, *config.metrics, admin_sources());
   }
   ~State() { end(); }
@@ -123,6 +125,7 @@ struct Server::State {
   std::vector<std::thread> threads;
   asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
   asio::steady_timer drain_deadline{io};
+  std::optional<CredentialService> credential_service;
   std::optional<Admin> admin;
   std::optional<Watchdog> watchdog;
   std::optional<AddressWatch> address_watch;
@@ -163,7 +166,9 @@ Admin::Sources Server::State::admin_sources() {
                 ServerFacts facts{.version = YUELAO_VERSION,
                                   .certificate_expiry = {},
                                   .address_changes = address_changes,
-                                  .address_check_failures = address_check_failures};
+                                  .address_check_failures = address_check_failures,
+                                  .credentials = {}};
+                if (credential_service) facts.credentials = credential_service->counters();
                 if (tls) facts.certificate_expiry = tls->expiry;
                 return facts;
               }};
@@ -202,6 +207,10 @@ int Server::State::run() {
   for (const auto& [transport, at] : listening) {
     log_info("listening", {{"transport", public_text(name(transport))},
                            {"address", public_text(at.to_string())}});
+  }
+  if (credential_service) {
+    log_info("handing out credentials",
+             {{"address", public_text(credential_service->endpoint().to_string())}});
   }
   log_info("ready", {{"shards", shards.size()}});
   io.run();

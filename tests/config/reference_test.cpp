@@ -101,11 +101,17 @@ TEST_CASE("the examples in config/yuelao.yaml work") {
   directory.write("turn.secret", "0123456789abcdef0123456789abcdef");
   directory.write("bridge.password", "0123456789abcdef");
   ::setenv("TURN_SECRET", "0123456789abcdef0123456789abcdef", 1);
+  directory.write("api.secret", "0123456789abcdef0123456789abcdef");
+  ::setenv("API_KEY", "0123456789abcdef0123456789abcdef", 1);
   const auto text = with_examples(project_file("config/yuelao.yaml"));
   const auto config = load(directory.write("yuelao.yaml", text));
   REQUIRE_MESSAGE(config, (config ? "" : config.error().to_string()));
   CHECK(config->turn.credentials.rest_secrets.size() == 3);
   CHECK(config->turn.credentials.users.size() == 2);
+  CHECK(config->credentials.listen);
+  CHECK(config->credentials.keys.size() == 3);
+  CHECK(config->credentials.lifetime == Config{}.credentials.lifetime);
+  CHECK(config->credentials.rate == Config{}.credentials.rate);
   CHECK(config->external_addresses.size() == 2);
   CHECK(config->tls);
   CHECK(config->warnings.empty());

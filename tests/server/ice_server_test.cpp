@@ -1,4 +1,4 @@
-#include "server/command/ice_server.hpp"
+#include "server/ice_server.hpp"
 
 #include <doctest/doctest.h>
 
@@ -94,6 +94,15 @@ TEST_CASE("a static user's name gives that user's password") {
   const auto static_only = config("users: [{name: bridge, password: hunter2}]");
   CHECK(make_ice_server(static_only, {}, now)->username == "bridge");
   CHECK_FALSE(make_ice_server(static_only, {"other", 1h}, now));
+}
+
+TEST_CASE("a REST credential is never a static user's password") {
+  const auto both = config(std::string{secret} + "users: [{name: bridge, password: hunter2}]");
+  const auto made = make_rest_credential(both.turn.credentials, "bridge", 1h, now);
+  REQUIRE(made);
+  CHECK(made->name == "1800003600:bridge");
+  CHECK(made->password.reveal() ==
+        stun::rest_password("0123456789abcdef0123456789abcdef", "1800003600:bridge"));
 }
 
 TEST_CASE("a credential the server would refuse is not made") {
