@@ -48,6 +48,10 @@ Read<Listen> read_listen(const Element& element);
 Read<ExternalAddress> read_external_address(const Element& element);
 // The keys of the last form.
 extern const std::vector<std::string> external_address_keys;
+// "127.0.0.1:8443" or "[::1]:8443"
+Read<Endpoint> read_endpoint(const Element& element);
+// "turn.example.org", made lower case
+Read<std::string> read_host_name(const Element& element);
 // "127.0.0.1:9641", or "off"
 Read<std::optional<Endpoint>> read_metrics(const Element& element);
 
