@@ -95,6 +95,38 @@ bool loopback(const IpAddress& address) {
   return address == IpAddress::parse("::1");
 }
 
+// Whether what is sent to `to` would come back to one of our own listeners.
+bool listens_at(const Config& config, const Endpoint& to) {
+  return std::ranges::any_of(config.listen, [&](const Listen& listen) {
+    if (listen.transport == Transport::udp || listen.port != to.port) return false;
+    return listen.address ? *listen.address == to.address : loopback(to.address);
+  });
+}
+
+Read<void> check_web_server(const Element& root, const Config& config) {
+  if (!config.web_server) return {};
+  const auto& web = *config.web_server;
+  if (!web.tls && !web.plain) {
+    return std::unexpected{Problem{place(root, "web_server"),
+                                   "say where it is: `web_server.tls`, `web_server.plain` or both, "
+                                   "such as 127.0.0.1:8443."}};
+  }
+  const bool shared = std::ranges::any_of(
+      config.listen, [](const Listen& listen) { return listen.transport == Transport::tls; });
+  if (!shared) {
+    return std::unexpected{Problem{place(root, "web_server"),
+                                   "there is no port to share: add a tls listener such as tls:443 "
+                                   "to `listen`."}};
+  }
+  for (const auto& [key, to] : {std::pair{"tls", web.tls}, std::pair{"plain", web.plain}}) {
+    if (!to || !listens_at(config, *to)) continue;
+    return std::unexpected{Problem{place(root, "web_server", key),
+                                   "yuelao itself listens there: give the web server a port of its "
+                                   "own."}};
+  }
+  return {};
+}
+
 }  // namespace
 
 Read<void> check_together(const Element& root, const Config& config) {
@@ -114,7 +146,8 @@ Read<void> check_together(const Element& root, const Config& config) {
                 "`lifetimes.maximum` is below `lifetimes.default`: raise it, or lower the other."}};
   }
   if (const auto done = check_credential_service(root, config); !done) return done;
-  return check_listeners(root, config);
+  if (const auto done = check_listeners(root, config); !done) return done;
+  return check_web_server(root, config);
 }
 
 std::vector<Problem> second_thoughts(const Element& root, const Config& config) {

@@ -35,6 +35,20 @@ struct TlsFiles {
   std::string key_place{};
 };
 
+// Whether a server behind us is told whose connection it gets, by a header in front of it.
+enum class ProxyProtocol : std::uint8_t { off, v2 };
+
+// A web server that shares the tls listeners. At least one of the two endpoints is set.
+struct WebServer {
+  // Gets what is not for TURN as it came, TLS and all.
+  std::optional<Endpoint> tls;
+  // Gets what is not STUN once TLS has ended here.
+  std::optional<Endpoint> plain;
+  // Host names that are TURN's alone, in lower case.
+  std::vector<std::string> turn_names;
+  ProxyProtocol proxy_protocol = ProxyProtocol::off;
+};
+
 // Whom to ask which address a datagram from here comes from.
 struct StunServer {
   std::string host;
@@ -93,6 +107,9 @@ struct Config {
   std::chrono::seconds address_check = 1min;
   Relay relay;
   std::optional<TlsFiles> tls;
+  // Proxies in front of us whose PROXY headers are believed; also in turn.limits.
+  std::vector<IpRange> proxies;
+  std::optional<WebServer> web_server;
   // realm, credentials, lifetimes, limits, peer rules. relay_addresses, own_addresses
   // and nonce_key are filled in by the server.
   turn::Options turn;

@@ -98,6 +98,20 @@ Read<void> read_state_directory(const Element& element, Draft& draft) {
   return {};
 }
 
+WebServer& web_server(Draft& draft) {
+  if (!draft.config.web_server) draft.config.web_server.emplace();
+  return *draft.config.web_server;
+}
+
+Read<void> read_proxies(const Element& element, Draft& draft) {
+  auto ranges = read_list(element, read_range);
+  if (!ranges) return std::unexpected{std::move(ranges.error())};
+  draft.config.turn.limits.proxies = *ranges;
+  draft.config.proxies = *std::move(ranges);
+  return {};
+}
+
+constexpr std::array<std::string_view, 2> proxy_protocols{"off", "v2"};
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
 constexpr std::array<std::string_view, 3> log_privacies{"none", "truncated", "full"};
@@ -129,6 +143,23 @@ constexpr std::array all_settings{
         [](E element, D draft) { return read_file_name(element, draft, tls(draft).certificate); }},
     Setting{"tls.key",
             [](E element, D draft) { return read_file_name(element, draft, tls(draft).key); }},
+    Setting{"proxies", read_proxies},
+    Setting{"web_server.tls",
+            [](E element, D draft) {
+              return assign(read_destination(element), web_server(draft).tls);
+            }},
+    Setting{"web_server.plain",
+            [](E element, D draft) {
+              return assign(read_destination(element), web_server(draft).plain);
+            }},
+    Setting{"web_server.turn_names",
+            [](E element, D draft) {
+              return assign(read_list(element, read_host_name), web_server(draft).turn_names);
+            }},
+    Setting{"web_server.proxy_protocol",
+            [](E element, D draft) {
+              return choose(element, proxy_protocols, web_server(draft).proxy_protocol);
+            }},
     Setting{"realm",
             [](E element, D draft) {
               return assign(read_prepared(element, longest_quoted_bytes), draft.config.turn.realm);

@@ -227,6 +227,30 @@ Read<ExternalAddress> read_external_address(const Element& element) {
   return external;
 }
 
+Read<Endpoint> read_destination(const Element& element) {
+  const auto text = read_text(element);
+  if (!text) return std::unexpected{text.error()};
+  if (const auto endpoint = Endpoint::parse(*text); endpoint && endpoint->port != 0) {
+    return *endpoint;
+  }
+  return problem(
+      element,
+      backquoted(*text) + " is not an address with a port: write 127.0.0.1:8443 or [::1]:8443.");
+}
+
+Read<std::string> read_host_name(const Element& element) {
+  auto text = read_text(element);
+  if (!text) return text;
+  if (!host_name(*text)) {
+    return problem(element,
+                   backquoted(*text) + " is not a host name: write one such as turn.example.org.");
+  }
+  std::ranges::transform(*text, text->begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
 Read<std::optional<Endpoint>> read_endpoint(const Element& element, std::string_view example) {
   const auto text = read_text(element);
   if (!text) return std::unexpected{text.error()};

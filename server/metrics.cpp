@@ -152,6 +152,20 @@ void add_connections(Families& families, Shards shards) {
              {{"outcome", "accepted"}})
       .value(total(shards, [](const auto& s) { return s.meters.connections_refused; }),
              {{"outcome", "refused"}});
+  families
+      .counter("yuelao_web_connections_total",
+               "Connections on a shared port that went to the web server.")
+      .value(total(shards, [](const auto& s) { return s.meters.web_passed; }), {{"way", "tls"}})
+      .value(total(shards, [](const auto& s) { return s.meters.web_decrypted; }),
+             {{"way", "plain"}});
+  families
+      .counter("yuelao_web_unreachable_total",
+               "Connections for the web server that it did not take.")
+      .value(total(shards, [](const auto& s) { return s.meters.web_unreachable; }));
+  families
+      .counter("yuelao_proxy_headers_refused_total",
+               "Connections from a listed proxy that began with half a PROXY header or a broken one.")
+      .value(total(shards, [](const auto& s) { return s.meters.proxy_headers_refused; }));
   families.counter("yuelao_tls_handshakes_total", "TLS handshakes by result.")
       .value(total(shards, [](const auto& s) { return s.meters.tls_handshakes_succeeded; }),
              {{"result", "success"}})

@@ -105,6 +105,7 @@ struct Server::State {
   void look(AddressWatch::Occasion occasion);
   void relocate(Location location);
   turn::Options served_options() const;
+  StreamSettings stream_settings() const { return {tls, config.proxies, config.web_server}; }
   void readdress(std::vector<turn::RelayAddress> addresses, std::vector<IpAddress> own);
   void drain();
   void on_shard_drained();
@@ -150,7 +151,7 @@ void Server::State::create_shards() {
         Shard::Common{.turn = {quota, directory, static_cast<turn::ShardNumber>(i)},
                       .connections = connections,
                       .mailboxes = *mailboxes}));
-    shard->use_certificate(tls);
+    shard->use(stream_settings());
     for (auto& socket : listeners.shards[i].datagrams) shard->add_listener(std::move(socket));
     for (auto& [transport, socket] : listeners.shards[i].streams) {
       shard->add_listener(std::move(socket), transport);
@@ -277,7 +278,7 @@ std::expected<std::string, std::string> Server::State::apply(
   set_up_log(config.log);
   quota.set_limits(config.turn.limits);
   connections.set(config.connections);
-  for (const auto& shard : shards) shard->reconfigure(served_options(), tls);
+  for (const auto& shard : shards) shard->reconfigure(served_options(), stream_settings());
   readdress(std::move(addresses), std::move(own));
   if (address_watch) address_watch->look_every(config.address_check);
   return waiting;

@@ -26,6 +26,24 @@ void check_refused(const Row (&rows)[n]) {
 
 }  // namespace
 
+TEST_CASE("a web server to share a port with has to be somewhere else") {
+  constexpr Row rows[] = {
+      {"tls: {certificate: a, key: b}\nlisten: tls:443\nweb_server: {proxy_protocol: v2}", "3:1",
+       "say where it is: `web_server.tls`, `web_server.plain` or both"},
+      {"web_server: {tls: 127.0.0.1:8443}", "1:1", "there is no port to share: add a tls listener"},
+      {"tls: {certificate: a, key: b}\nlisten: tls:443\nweb_server: {tls: 127.0.0.1:443}", "3:14",
+       "yuelao itself listens there"},
+      {"tls: {certificate: a, key: b}\nlisten: [tls:443, tcp:10.0.0.1:80]\n"
+       "web_server:\n  plain: 10.0.0.1:80",
+       "4:3", "yuelao itself listens there"},
+      {"web_server: {tls: meet.example.org}", "1:19", "is not an address with a port"},
+      {"web_server: {turn_names: [a b]}", "1:27", "`a b` is not a host name"},
+      {"web_server: {proxy_protocol: v1}", "1:30", "write one of off, v2"},
+      {"proxies: [example.org]", "1:11", "is not a range of addresses"},
+  };
+  check_refused(rows);
+}
+
 TEST_CASE("a key nobody knows is refused, with the one that may be meant") {
   constexpr Row rows[] = {
       {"relam: x", "1:1", "`relam` is not a key: did you mean `realm`?"},
