@@ -35,6 +35,7 @@ void add_check_config(CLI::App& app, CommandLine& line);
 void add_credentials(CLI::App& app, CommandLine& line);
 void add_import(CLI::App& app, CommandLine& line);
 void add_integrate(CLI::App& app, CommandLine& line);
+void add_probe(CLI::App& app, CommandLine& line);
 void add_web_page(CLI::App& app, CommandLine& line);
 
 }  // namespace yuelao::server

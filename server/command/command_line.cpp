@@ -21,6 +21,7 @@ int run_command(int argc, const char* const* argv) {
   add_serve(app, line);
   add_check_config(app, line);
   add_credentials(app, line);
+  add_probe(app, line);
   add_integrate(app, line);
   add_web_page(app, line);
   add_import(app, line);

@@ -11,15 +11,16 @@ INCLUDES = {
     "base": ({"base"}, ("arpa/inet.h", "openssl/crypto.h")),
     "edge": ({"base", "edge"}, ()),
     "stun": ({"base", "stun"}, ("openssl/", "utf8proc.h")),
+    "client": ({"base", "stun", "client"}, ()),
     "turn": ({"base", "stun", "turn"}, ("boost/unordered/",)),
     # open, fstat and read: a secret's file must be one, and says who may read it.
     "config": ({"base", "stun", "turn", "config"},
                ("yaml-cpp/", "fcntl.h", "sys/stat.h", "unistd.h")),
-    "server": ({"base", "edge", "stun", "turn", "config", "server"}, None),  # None: any
-    "tests": ({"base", "edge", "stun", "turn", "config", "server", "tests"}, None),
-    "fuzz": ({"base", "edge", "stun", "turn", "config", "tests", "fuzz"}, None),
+    "server": ({"base", "edge", "stun", "client", "turn", "config", "server"}, None),  # None: any
+    "tests": ({"base", "edge", "stun", "client", "turn", "config", "server", "tests"}, None),
+    "fuzz": ({"base", "edge", "stun", "client", "turn", "config", "tests", "fuzz"}, None),
 }
-PURE = {"base", "edge", "stun", "turn"}
+PURE = {"base", "edge", "stun", "client", "turn"}
 
 # What would let a clock, chance, a socket, a log, a lock or an exception into protocol/.
 IMPURE_HEADERS = {
@@ -40,6 +41,7 @@ LINKS = {
     "yuelao_base": {"yuelao_strict", "OpenSSL::Crypto"},
     "yuelao_edge": {"yuelao_base", "yuelao_strict"},
     "yuelao_stun": {"yuelao_base", "yuelao_strict", "OpenSSL::Crypto", "utf8proc"},
+    "yuelao_client": {"yuelao_stun", "yuelao_strict"},
     "yuelao_turn": {"yuelao_stun", "yuelao_strict", "Boost::headers"},
     "yuelao_config": {"yuelao_turn", "yuelao_strict", "yaml-cpp"},
 }

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+
+#include "protocol/secret.hpp"
+#include "protocol/stun/message.hpp"
+#include "protocol/stun/message_writer.hpp"
+
+namespace yuelao::client {
+
+// Long-term credentials (RFC 8489 §9.2), both prepared with stun::opaque_string().
+struct Credentials {
+  std::string user;
+  Secret password;
+};
+
+enum class ChallengeError : std::uint8_t {
+  incomplete,    // no REALM or no NONCE
+  bid_down,      // the nonce promises PASSWORD-ALGORITHMS and there are none (§9.2.1)
+  no_algorithm,  // none of PASSWORD-ALGORITHMS is MD5 or SHA-256
+};
+
+// What a server's 401 or 438 teaches a client, and the requests signed with it (RFC 8489
+// §9.2.5). Asserts stun::long_term_keys_work().
+class Challenge {
+ public:
+  static std::expected<Challenge, ChallengeError> from(const stun::Message& error,
+                                                       const Credentials& credentials);
+
+  // Adds the credentials and the integrity: the last attributes but FINGERPRINT.
+  void sign(stun::MessageWriter& writer) const;
+  // Whether a response is signed with the same key, and in the way that was asked for.
+  bool verifies(const stun::Message& response) const;
+  const std::string& realm() const { return realm_; }
+
+ private:
+  Challenge() = default;
+
+  std::string realm_;
+  std::string nonce_;
+  std::string user_;        // USERNAME, or the octets of USERHASH
+  bool anonymous_ = false;  // USERHASH it is
+  std::string algorithms_;  // the value of PASSWORD-ALGORITHMS; empty: there was none
+  std::uint16_t algorithm_ = 0;
+  Secret key_;
+};
+
+}  // namespace yuelao::client

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "server/probe/link.hpp"
+#include "server/probe/session.hpp"
+
+namespace yuelao::probe {
+
+// "UDP", "TCP" or "TLS".
+std::string_view spoken(Transport transport);
+
+// Why there is no link, or no longer one: sentences with what to do.
+std::string explain(const LinkError& error, const Place& place);
+// Why a request came to nothing.
+std::string explain(const Trouble& trouble, const Place& place);
+
+// The error is about this machine's own network alone.
+bool is_ours(const LinkError& error);
+
+// "12.3 ms".
+std::string milliseconds(std::chrono::microseconds duration);
+
+}  // namespace yuelao::probe

@@ -1,0 +1,43 @@
+#include "server/probe/report.hpp"
+
+#include <algorithm>
+
+namespace yuelao::probe {
+
+std::string_view name(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::works:
+      return "works";
+    case Verdict::attention:
+      return "attention";
+    case Verdict::failed:
+      return "failed";
+    case Verdict::skipped:
+      return "skipped";
+  }
+  return "";
+}
+
+std::string_view name(DataTest::Way way) {
+  return way == DataTest::Way::between_relays ? "between relays" : "from a socket";
+}
+
+void Leg::add(Step step) {
+  const auto is = [&](Verdict wanted) {
+    return std::ranges::any_of(steps, [=](const Step& one) { return one.verdict == wanted; });
+  };
+  steps.push_back(std::move(step));
+  verdict = Verdict::skipped;
+  for (const auto one : {Verdict::works, Verdict::attention, Verdict::failed}) {
+    if (is(one)) verdict = one;
+  }
+}
+
+bool Report::works() const {
+  const auto failed = [](const auto& one) { return one.verdict == Verdict::failed; };
+  const auto skipped = [](const Leg& leg) { return leg.verdict == Verdict::skipped; };
+  return !std::ranges::all_of(legs, skipped) && std::ranges::none_of(legs, failed) &&
+         std::ranges::none_of(resolution, failed);
+}
+
+}  // namespace yuelao::probe

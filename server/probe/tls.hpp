@@ -1,0 +1,40 @@
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "protocol/now.hpp"
+#include "server/probe/report.hpp"
+
+namespace yuelao::probe {
+
+// Which certificate authorities are believed.
+using Trust = std::shared_ptr<SSL_CTX>;
+
+// The system's, and those in `authorities` (PEM) where it is not empty. The error is one
+// sentence with the fix.
+std::expected<Trust, std::string> load_trust(const std::filesystem::path& authorities);
+
+struct FreeSession {
+  void operator()(SSL* session) const { SSL_free(session); }
+};
+using TlsSession = std::unique_ptr<SSL, FreeSession>;
+
+// Whom a session is meant for.
+struct TlsPeer {
+  std::string host;  // a name, which SNI tells the server, or an address
+  std::string alpn;  // RFC 7443: "stun.turn" or "stun.nat-discovery"
+};
+
+// Shakes hands over a connected, non-blocking socket, also with a server that nobody
+// should believe: certificate_of() says so. The error is a sentence.
+std::expected<TlsSession, std::string> shake_hands(const Trust& trust, const TlsPeer& peer,
+                                                   int socket, SteadyTime deadline);
+
+Certificate certificate_of(SSL& session);
+
+}  // namespace yuelao::probe

@@ -1,0 +1,136 @@
+// The client and the engine talk to each other in memory, with time moved by hand.
+
+#include <doctest/doctest.h>
+
+#include "protocol/client/turn_client.hpp"
+#include "tests/turn/world.hpp"
+
+namespace yuelao::client {
+namespace {
+
+using namespace std::chrono_literals;
+using turn::test::endpoint;
+using turn::test::World;
+using Reason = Failure::Reason;
+
+struct Pair {
+  explicit Pair(std::string password = "wonderland")
+      : client{Carrier::datagrams, Credentials{"alice", Secret{std::move(password)}}, {}, random} {
+    path.tuple = {Transport::udp, endpoint("203.0.113.9:4000"), turn::test::server_v4};
+    path.socket = turn::SocketRef::listener(0);
+  }
+
+  // Until the request has ended. The first `lost` transmissions do not arrive.
+  Outcome ask(const Request& request, unsigned lost = 0) {
+    client.start(request, world.now.steady);
+    for (int round = 0; round < 50; ++round) {
+      const auto sent = client.take_transmission();
+      if (sent.empty()) {
+        world.now.steady = *client.deadline();
+        if (auto outcome = client.advance(world.now.steady)) return *std::move(outcome);
+        continue;
+      }
+      if (lost > 0) {
+        --lost;
+        continue;
+      }
+      for (const auto& answer : world.from_client(path, sent)) {
+        auto event = client.on_message(answer.bytes, world.now.steady);
+        if (auto* outcome = std::get_if<Outcome>(&event)) return *std::move(outcome);
+      }
+    }
+    FAIL("the request never ended");
+    return {};
+  }
+
+  World world;
+  turn::test::CountingRandom random;
+  turn::ClientPath path;
+  TurnClient client;
+};
+
+TEST_CASE("a binding says where the client is seen") {  // RFC 8489 §12
+  Pair pair;
+  const auto outcome = pair.ask(Binding{});
+  REQUIRE(outcome.result);
+  CHECK(outcome.result->mapped == endpoint("203.0.113.9:4000"));
+}
+
+TEST_CASE("the client answers the challenge and gets a relay") {  // RFC 8489 §9.2.5
+  Pair pair;
+  const auto outcome = pair.ask(Allocate{});
+  REQUIRE(outcome.result);
+  CHECK(outcome.result->relayed == endpoint("198.51.100.1:50000"));
+  CHECK(outcome.result->lifetime == 600s);
+  CHECK(pair.client.realm() == "yuelao");
+}
+
+TEST_CASE("a wrong password is refused once and not tried again") {
+  Pair pair{"looking-glass"};
+  const auto outcome = pair.ask(Allocate{});
+  REQUIRE_FALSE(outcome.result);
+  CHECK(outcome.result.error().reason == Reason::refused);
+  CHECK(outcome.result.error().code == 401);
+  CHECK(pair.world.errors(stun::ErrorCode::unauthenticated) == 2);
+}
+
+TEST_CASE("a stale nonce costs one round more") {
+  Pair pair;
+  REQUIRE(pair.ask(Allocate{}).result);
+  REQUIRE(pair.ask(Refresh{3600s}).result);
+  pair.world.pass_silently(11min);
+  CHECK(pair.ask(Refresh{600s}).result);
+  CHECK(pair.world.errors(stun::ErrorCode::stale_nonce) == 1);
+}
+
+TEST_CASE("what is lost is sent again, and the transmissions are counted") {  // RFC 8489 §6.2.1
+  Pair pair;
+  const auto began = pair.world.now.steady;
+  const auto outcome = pair.ask(Binding{}, 3);
+  REQUIRE(outcome.result);
+  CHECK(outcome.transmissions == 4);
+  CHECK(pair.world.now.steady - began == 3500ms);  // 500 + 1000 + 2000
+}
+
+TEST_CASE("silence ends after 39.5 seconds") {  // RFC 8489 §6.2.1
+  Pair pair;
+  const auto began = pair.world.now.steady;
+  const auto outcome = pair.ask(Binding{}, 7);
+  REQUIRE_FALSE(outcome.result);
+  CHECK(outcome.result.error().reason == Reason::silent);
+  CHECK(pair.world.now.steady - began == 39500ms);
+}
+
+TEST_CASE("a private peer is refused and data from a permitted one arrives") {  // RFC 8656 §10, §11
+  Pair pair;
+  REQUIRE(pair.ask(Allocate{}).result);
+  const auto refused = pair.ask(CreatePermission{endpoint("10.0.0.1:9")});
+  REQUIRE_FALSE(refused.result);
+  CHECK(refused.result.error().code == 403);
+
+  const auto peer = endpoint("192.0.78.1:700");
+  REQUIRE(pair.ask(CreatePermission{peer}).result);
+  const auto sent = pair.world.from_peer(pair.world.opened.back(), peer, "hello");
+  REQUIRE(sent.size() == 1);
+  const auto event = pair.client.on_message(sent[0].bytes, pair.world.now.steady);
+  const auto* data = std::get_if<RelayedData>(&event);
+  REQUIRE(data);
+  CHECK(data->peer == peer);
+  CHECK(as_text(data->payload) == "hello");
+}
+
+TEST_CASE("an answer signed with another key is as if it never came") {  // RFC 8489 §9.2.5
+  Pair pair;
+  REQUIRE(pair.ask(Allocate{}).result);
+  pair.client.start(Refresh{600s}, pair.world.now.steady);
+  const auto answer = pair.world.from_client(pair.path, pair.client.take_transmission());
+  REQUIRE(answer.size() == 1);
+  auto forged = answer[0].bytes;
+  forged[forged.size() - 10] ^= std::byte{1};  // inside the last attribute or its integrity
+  const auto event = pair.client.on_message(forged, pair.world.now.steady);
+  CHECK(std::holds_alternative<std::monostate>(event));
+  CHECK(pair.client.waiting());
+}
+
+}  // namespace
+}  // namespace yuelao::client
