@@ -24,7 +24,10 @@ StreamClient::StreamClient(Arrival arrival, turn::SocketRef ref, StreamHost& hos
       path_{ref, arrival.tuple},
       input_{std::move(arrival.received)} {}
 
-void StreamClient::start() { filled_ == 0 ? read() : on_read({}, 0); }
+void StreamClient::start() {
+  const auto self = shared_from_this();  // what has arrived may already end it
+  filled_ == 0 ? read() : on_read({}, 0);
+}
 
 void StreamClient::read() {
   make_room();
