@@ -24,6 +24,15 @@ Position item_place(const Element& root, std::string_view key, std::size_t index
   return index < list->items.size() ? list->items[index].at : list->at;
 }
 
+void doubt_short(const std::vector<Secret>& secrets, const Element& section, std::string_view key,
+                 std::vector<Problem>& thoughts) {
+  for (std::size_t i = 0; i < secrets.size(); ++i) {
+    if (secrets[i].reveal().size() >= shortest_secret_bytes) continue;
+    thoughts.push_back({item_place(section, key, i),
+                        "this secret can be guessed: `openssl rand -hex 32` makes a better one."});
+  }
+}
+
 bool overlap(const Listen& a, const Listen& b) {
   const bool same_transport = (a.transport == Transport::udp) == (b.transport == Transport::udp);
   return same_transport && a.port == b.port && a.address == b.address;
@@ -51,9 +60,71 @@ Read<void> check_listeners(const Element& root, const Config& config) {
   return {};
 }
 
+// Whoever gets a credential relays; who makes one needs a secret the server knows.
+Read<void> check_credential_service(const Element& root, const Config& config) {
+  const auto refused = [&](std::string_view key, std::string sentence) {
+    return std::unexpected{Problem{place(root, "credentials", key), std::move(sentence)}};
+  };
+  const auto* section = root.find("credentials");
+  const auto& service = config.credentials;
+  if (section && !section->members.empty() && !section->find("listen")) {
+    return refused({}, "`credentials` needs its `listen`: add 127.0.0.1:9642, or off.");
+  }
+  if (!service.listen) return {};
+  if (service.keys.empty()) {
+    return refused("keys",
+                   "without a key anybody gets a credential: add `keys: [{file: NAME}]`, a file "
+                   "with the output of `openssl rand -hex 32`.");
+  }
+  const auto& [users, secrets, longest] = config.turn.credentials;
+  if (secrets.empty() && !users.empty()) {
+    return refused({},
+                   "credentials are made with a secret, and there are only `users`: add `secrets: "
+                   "[{file: NAME}]`.");
+  }
+  if (service.lifetime > longest) {
+    return refused("lifetime",
+                   "`credentials.lifetime` is above `lifetimes.longest_credential`: lower it, or "
+                   "raise the other.");
+  }
+  return {};
+}
+
 bool loopback(const IpAddress& address) {
   if (address.family() == Family::ipv4) return address.octets()[0] == 127;
   return address == IpAddress::parse("::1");
+}
+
+// Whether what is sent to `to` would come back to one of our own listeners.
+bool listens_at(const Config& config, const Endpoint& to) {
+  return std::ranges::any_of(config.listen, [&](const Listen& listen) {
+    if (listen.transport == Transport::udp || listen.port != to.port) return false;
+    return listen.address ? *listen.address == to.address : loopback(to.address);
+  });
+}
+
+Read<void> check_web_server(const Element& root, const Config& config) {
+  if (!config.web_server) return {};
+  const auto& web = *config.web_server;
+  if (!web.tls && !web.plain) {
+    return std::unexpected{Problem{place(root, "web_server"),
+                                   "say where it is: `web_server.tls`, `web_server.plain` or both, "
+                                   "such as 127.0.0.1:8443."}};
+  }
+  const bool shared = std::ranges::any_of(
+      config.listen, [](const Listen& listen) { return listen.transport == Transport::tls; });
+  if (!shared) {
+    return std::unexpected{Problem{place(root, "web_server"),
+                                   "there is no port to share: add a tls listener such as tls:443 "
+                                   "to `listen`."}};
+  }
+  for (const auto& [key, to] : {std::pair{"tls", web.tls}, std::pair{"plain", web.plain}}) {
+    if (!to || !listens_at(config, *to)) continue;
+    return std::unexpected{Problem{place(root, "web_server", key),
+                                   "yuelao itself listens there: give the web server a port of its "
+                                   "own."}};
+  }
+  return {};
 }
 
 }  // namespace
@@ -74,16 +145,16 @@ Read<void> check_together(const Element& root, const Config& config) {
         Problem{place(root, "lifetimes", maximum_said ? "maximum" : "default"),
                 "`lifetimes.maximum` is below `lifetimes.default`: raise it, or lower the other."}};
   }
-  return check_listeners(root, config);
+  if (const auto done = check_credential_service(root, config); !done) return done;
+  if (const auto done = check_listeners(root, config); !done) return done;
+  return check_web_server(root, config);
 }
 
 std::vector<Problem> second_thoughts(const Element& root, const Config& config) {
   std::vector<Problem> thoughts;
-  const auto& secrets = config.turn.credentials.rest_secrets;
-  for (std::size_t i = 0; i < secrets.size(); ++i) {
-    if (secrets[i].reveal().size() >= shortest_secret_bytes) continue;
-    thoughts.push_back({item_place(root, "secrets", i),
-                        "this secret can be guessed: `openssl rand -hex 32` makes a better one."});
+  doubt_short(config.turn.credentials.rest_secrets, root, "secrets", thoughts);
+  if (const auto* section = root.find("credentials")) {
+    doubt_short(config.credentials.keys, *section, "keys", thoughts);
   }
   if (config.metrics && !loopback(config.metrics->address)) {
     thoughts.push_back({place(root, "metrics"),

@@ -35,6 +35,20 @@ struct TlsFiles {
   std::string key_place{};
 };
 
+// Whether a server behind us is told whose connection it gets, by a header in front of it.
+enum class ProxyProtocol : std::uint8_t { off, v2 };
+
+// A web server that shares the tls listeners. At least one of the two endpoints is set.
+struct WebServer {
+  // Gets what is not for TURN as it came, TLS and all.
+  std::optional<Endpoint> tls;
+  // Gets what is not STUN once TLS has ended here.
+  std::optional<Endpoint> plain;
+  // Host names that are TURN's alone, in lower case.
+  std::vector<std::string> turn_names;
+  ProxyProtocol proxy_protocol = ProxyProtocol::off;
+};
+
 // Whom to ask which address a datagram from here comes from.
 struct StunServer {
   std::string host;
@@ -54,6 +68,18 @@ struct Relay {
   std::vector<IpAddress> addresses;  // to open relays on; empty: detected
   std::uint16_t first_port = 49152;
   std::uint16_t last_port = 65535;
+};
+
+// Hands out TURN REST credentials over HTTP, to whoever has a key.
+struct CredentialService {
+  std::optional<Endpoint> listen{};  // unset: off
+  std::vector<Secret> keys{};        // any of them opens it
+  // Web origins ("https://meet.example.org") whose pages may read the answers.
+  std::vector<std::string> origins{};
+  // Of a credential that is not asked for a shorter one.
+  std::chrono::seconds lifetime = 24h;
+  // Requests a minute of an IPv4 address or IPv6 /64; 0: no limit.
+  std::uint32_t rate = 600;
 };
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
@@ -81,9 +107,13 @@ struct Config {
   std::chrono::seconds address_check = 1min;
   Relay relay;
   std::optional<TlsFiles> tls;
+  // Proxies in front of us whose PROXY headers are believed; also in turn.limits.
+  std::vector<IpRange> proxies;
+  std::optional<WebServer> web_server;
   // realm, credentials, lifetimes, limits, peer rules. relay_addresses, own_addresses
   // and nonce_key are filled in by the server.
   turn::Options turn;
+  CredentialService credentials;
   // TCP and TLS clients: connections at the same time, over all shards.
   std::uint32_t connections = 10'000;
   // Prometheus and health checks over HTTP; unset: off.

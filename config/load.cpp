@@ -170,6 +170,7 @@ std::vector<std::string> known_keys() {
   for (const auto& setting : settings()) keys.emplace_back(setting.key);
   for (const auto& key : user_keys) keys.push_back("users." + key);
   for (const auto& key : secret_keys) keys.push_back("secrets." + key);
+  for (const auto& key : secret_keys) keys.push_back("credentials.keys." + key);
   for (const auto& key : external_address_keys) keys.push_back("external_address." + key);
   return keys;
 }

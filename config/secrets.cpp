@@ -164,8 +164,8 @@ Read<std::vector<turn::StaticUser>> SecretReader::users(const Element& element) 
   return all;
 }
 
-Read<Secret> SecretReader::rest_secret(const Element& element) {
-  if (const auto known = only_known_keys(element, "secrets", secret_keys); !known) {
+Read<Secret> SecretReader::secret(const Element& element, std::string_view key) {
+  if (const auto known = only_known_keys(element, key, secret_keys); !known) {
     return std::unexpected{known.error()};
   }
   const auto source = only_one(element, {"value", "file", "env"});
@@ -183,14 +183,14 @@ Read<Secret> SecretReader::rest_secret(const Element& element) {
   return Secret{variable};
 }
 
-Read<std::vector<Secret>> SecretReader::rest_secrets(const Element& element) {
+Read<std::vector<Secret>> SecretReader::secrets(const Element& element, std::string_view key) {
   std::vector<Secret> all;
   if (element.kind == Element::Kind::nothing) return all;
   if (element.kind != Element::Kind::list) {
-    return problem(element, "a list belongs here: write `- {file: turn.secret}`.");
+    return problem(element, "a list belongs here: write `- {file: NAME}`.");
   }
   for (const auto& item : element.items) {
-    auto one = rest_secret(item);
+    auto one = secret(item, key);
     if (!one) return std::unexpected{one.error()};
     all.push_back(std::move(*one));
   }

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/element.hpp"
@@ -18,7 +19,8 @@ class SecretReader {
   const std::filesystem::path& directory() const { return directory_; }
 
   Read<std::vector<turn::StaticUser>> users(const Element& element);
-  Read<std::vector<Secret>> rest_secrets(const Element& element);
+  // A list of items with one of `secret_keys` each; `key` is the list's own.
+  Read<std::vector<Secret>> secrets(const Element& element, std::string_view key);
 
   // Files that others than their owner may read: an image or an orchestrator often
   // leaves no choice, so they are told and not refused.
@@ -26,7 +28,7 @@ class SecretReader {
 
  private:
   Read<turn::StaticUser> user(const Element& element);
-  Read<Secret> rest_secret(const Element& element);
+  Read<Secret> secret(const Element& element, std::string_view key);
   Read<Secret> from_file(const Element& element);
 
   std::filesystem::path directory_;
@@ -37,7 +39,7 @@ class SecretReader {
 // compared or hashed; clients do the same.
 Read<std::string> read_prepared(const Element& element, std::size_t longest_bytes);
 
-// The keys an item of `users` and of `secrets` may have.
+// The keys an item of `users`, and of `secrets` and `credentials.keys`, may have.
 extern const std::vector<std::string> user_keys;
 extern const std::vector<std::string> secret_keys;
 

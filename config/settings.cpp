@@ -1,6 +1,7 @@
 #include "config/settings.hpp"
 
 #include <array>
+#include <type_traits>
 #include <utility>
 
 #include "config/values.hpp"
@@ -11,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr NumberBounds allocations{1, 1'000'000};
-constexpr NumberBounds allocations_or_unlimited{0, 1'000'000};
+constexpr NumberBounds number_or_unlimited{0, 1'000'000};
 constexpr NumberBounds channels{1, 4096};  // RFC 8656 §12 has 4096 numbers
 // A lifetime is what a crashed client costs; a day of it is already too much.
 constexpr DurationBounds lifetimes{1s, 24h};
@@ -26,6 +27,23 @@ Read<void> assign(Read<From> value, To& to) {
   if (!value) return std::unexpected{std::move(value.error())};
   to = std::move(*value);
   return {};
+}
+
+// A duration, or `off`, which stands for `without`.
+template <typename To>
+Read<void> assign_unless_off(const Element& element, DurationBounds bounds,
+                             std::type_identity_t<To> without, To& to) {
+  if (element.kind == Element::Kind::scalar && element.text == "off") {
+    to = without;
+    return {};
+  }
+  auto duration = read_duration(element, bounds);
+  if (!duration) {
+    auto& sentence = duration.error().sentence;
+    sentence.pop_back();  // its full stop
+    sentence += ", or off.";
+  }
+  return assign(std::move(duration), to);
 }
 
 template <typename Enum, std::size_t n>
@@ -80,6 +98,20 @@ Read<void> read_state_directory(const Element& element, Draft& draft) {
   return {};
 }
 
+WebServer& web_server(Draft& draft) {
+  if (!draft.config.web_server) draft.config.web_server.emplace();
+  return *draft.config.web_server;
+}
+
+Read<void> read_proxies(const Element& element, Draft& draft) {
+  auto ranges = read_list(element, read_range);
+  if (!ranges) return std::unexpected{std::move(ranges.error())};
+  draft.config.turn.limits.proxies = *ranges;
+  draft.config.proxies = *std::move(ranges);
+  return {};
+}
+
+constexpr std::array<std::string_view, 2> proxy_protocols{"off", "v2"};
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
 constexpr std::array<std::string_view, 3> log_privacies{"none", "truncated", "full"};
@@ -99,11 +131,7 @@ constexpr std::array all_settings{
             }},
     Setting{"address_check",
             [](E element, D draft) {
-              const bool off = element.kind == Element::Kind::scalar && element.text == "off";
-              if (off) draft.config.address_check = 0s;
-              return off ? Read<void>{}
-                         : assign(read_duration(element, address_checks),
-                                  draft.config.address_check);
+              return assign_unless_off(element, address_checks, 0s, draft.config.address_check);
             }},
     Setting{"relay.addresses",
             [](E element, D draft) {
@@ -115,6 +143,23 @@ constexpr std::array all_settings{
         [](E element, D draft) { return read_file_name(element, draft, tls(draft).certificate); }},
     Setting{"tls.key",
             [](E element, D draft) { return read_file_name(element, draft, tls(draft).key); }},
+    Setting{"proxies", read_proxies},
+    Setting{"web_server.tls",
+            [](E element, D draft) {
+              return assign(read_destination(element), web_server(draft).tls);
+            }},
+    Setting{"web_server.plain",
+            [](E element, D draft) {
+              return assign(read_destination(element), web_server(draft).plain);
+            }},
+    Setting{"web_server.turn_names",
+            [](E element, D draft) {
+              return assign(read_list(element, read_host_name), web_server(draft).turn_names);
+            }},
+    Setting{"web_server.proxy_protocol",
+            [](E element, D draft) {
+              return choose(element, proxy_protocols, web_server(draft).proxy_protocol);
+            }},
     Setting{"realm",
             [](E element, D draft) {
               return assign(read_prepared(element, longest_quoted_bytes), draft.config.turn.realm);
@@ -125,8 +170,32 @@ constexpr std::array all_settings{
             }},
     Setting{"secrets",
             [](E element, D draft) {
-              return assign(draft.secrets.rest_secrets(element),
+              return assign(draft.secrets.secrets(element, "secrets"),
                             draft.config.turn.credentials.rest_secrets);
+            }},
+    Setting{"credentials.listen",
+            [](E element, D draft) {
+              return assign(read_endpoint(element, "127.0.0.1:9642"),
+                            draft.config.credentials.listen);
+            }},
+    Setting{"credentials.keys",
+            [](E element, D draft) {
+              return assign(draft.secrets.secrets(element, "credentials.keys"),
+                            draft.config.credentials.keys);
+            }},
+    Setting{"credentials.origins",
+            [](E element, D draft) {
+              return assign(read_list(element, read_origin), draft.config.credentials.origins);
+            }},
+    Setting{"credentials.lifetime",
+            [](E element, D draft) {
+              return assign(read_duration(element, credential_lifetimes),
+                            draft.config.credentials.lifetime);
+            }},
+    Setting{"credentials.rate",
+            [](E element, D draft) {
+              return assign(read_number(element, number_or_unlimited),
+                            draft.config.credentials.rate);
             }},
     Setting{"peers.allow",
             [](E element, D draft) {
@@ -143,7 +212,7 @@ constexpr std::array all_settings{
             }},
     Setting{"limits.per_user",
             [](E element, D draft) {
-              return assign(read_number(element, allocations_or_unlimited),
+              return assign(read_number(element, number_or_unlimited),
                             draft.config.turn.limits.allocations_per_user);
             }},
     Setting{"limits.per_client",
@@ -179,12 +248,14 @@ constexpr std::array all_settings{
             }},
     Setting{"lifetimes.longest_credential",
             [](E element, D draft) {
-              return assign(read_duration(element, credential_lifetimes),
-                            draft.config.turn.credentials.longest_rest_lifetime);
+              return assign_unless_off(element, credential_lifetimes, {},
+                                       draft.config.turn.credentials.longest_rest_lifetime);
             }},
     Setting{"software", read_software},
     Setting{"metrics",
-            [](E element, D draft) { return assign(read_metrics(element), draft.config.metrics); }},
+            [](E element, D draft) {
+              return assign(read_endpoint(element, "127.0.0.1:9641"), draft.config.metrics);
+            }},
     Setting{"log.level",
             [](E element, D draft) { return choose(element, log_levels, draft.config.log.level); }},
     Setting{

@@ -49,6 +49,17 @@ bool host_name(std::string_view text) {
          std::ranges::any_of(text, letter);
 }
 
+// As it stands in a URL: a name, an IPv4 address, or an IPv6 one in brackets.
+bool url_host(std::string_view text) {
+  const bool bracketed = text.starts_with('[') && text.ends_with(']');
+  if (bracketed) text = text.substr(1, text.size() - 2);
+  const auto address = IpAddress::parse(text);
+  if (address) return bracketed == (address->family() == Family::ipv6);
+  return !bracketed && host_name(text);
+}
+
+char lower_case(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
 std::optional<Transport> transport(std::string_view text) {
   for (const auto candidate : {Transport::udp, Transport::tcp, Transport::tls}) {
     if (name(candidate) == text) return candidate;
@@ -216,16 +227,61 @@ Read<ExternalAddress> read_external_address(const Element& element) {
   return external;
 }
 
-Read<std::optional<Endpoint>> read_metrics(const Element& element) {
+Read<Endpoint> read_destination(const Element& element) {
+  const auto text = read_text(element);
+  if (!text) return std::unexpected{text.error()};
+  if (const auto endpoint = Endpoint::parse(*text); endpoint && endpoint->port != 0) {
+    return *endpoint;
+  }
+  return problem(
+      element,
+      backquoted(*text) + " is not an address with a port: write 127.0.0.1:8443 or [::1]:8443.");
+}
+
+Read<std::string> read_host_name(const Element& element) {
+  auto text = read_text(element);
+  if (!text) return text;
+  if (!host_name(*text)) {
+    return problem(element,
+                   backquoted(*text) + " is not a host name: write one such as turn.example.org.");
+  }
+  std::ranges::transform(*text, text->begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
+Read<std::optional<Endpoint>> read_endpoint(const Element& element, std::string_view example) {
   const auto text = read_text(element);
   if (!text) return std::unexpected{text.error()};
   if (*text == "off") return std::optional<Endpoint>{};
   if (const auto endpoint = Endpoint::parse(*text); endpoint && endpoint->port != 0) {
     return endpoint;
   }
+  return problem(element, backquoted(*text) + " is not an address with a port: write " +
+                              std::string{example} + ", [::1]" +
+                              std::string{example.substr(example.rfind(':'))} + " or off.");
+}
+
+Read<std::string> read_origin(const Element& element) {
+  const auto text = read_text(element);
+  if (!text) return std::unexpected{text.error()};
+  std::string origin = *text;
+  std::ranges::transform(origin, origin.begin(), lower_case);
+  std::string_view rest = origin;
+  const bool secure = rest.starts_with("https://");
+  const bool web = secure || rest.starts_with("http://");
+  if (web) rest.remove_prefix(rest.find("//") + 2);
+  const auto colon = rest.ends_with(']') ? std::string_view::npos : rest.rfind(':');
+  const auto host = rest.substr(0, colon);
+  const auto number = colon == std::string_view::npos ? std::nullopt : port(rest.substr(colon + 1));
+  // Browsers leave the usual port out.
+  const bool port_fits =
+      colon == std::string_view::npos || (number && *number != (secure ? 443 : 80));
+  if (web && port_fits && url_host(host)) return origin;
   return problem(element, backquoted(*text) +
-                              " is not an address with a port: write 127.0.0.1:9641, [::1]:9641 or "
-                              "off.");
+                              " is not the origin of a web page: write https://meet.example.org, "
+                              "with a port only if it is an unusual one, and without a path.");
 }
 
 Read<std::size_t> read_word(const Element& element, std::span<const std::string_view> words) {

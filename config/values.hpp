@@ -48,8 +48,14 @@ Read<Listen> read_listen(const Element& element);
 Read<ExternalAddress> read_external_address(const Element& element);
 // The keys of the last form.
 extern const std::vector<std::string> external_address_keys;
-// "127.0.0.1:9641", or "off"
-Read<std::optional<Endpoint>> read_metrics(const Element& element);
+// "127.0.0.1:8443" or "[::1]:8443"
+Read<Endpoint> read_destination(const Element& element);
+// "turn.example.org", made lower case
+Read<std::string> read_host_name(const Element& element);
+// An address and port to serve HTTP on, such as `example`, or "off".
+Read<std::optional<Endpoint>> read_endpoint(const Element& element, std::string_view example);
+// The origin of a web page as browsers write it (RFC 6454 §6.2): "https://meet.example.org"
+Read<std::string> read_origin(const Element& element);
 
 // One of `words`; its index.
 Read<std::size_t> read_word(const Element& element, std::span<const std::string_view> words);

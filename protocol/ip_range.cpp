@@ -27,6 +27,10 @@ IpAddress network_of(const IpAddress& address, unsigned prefix_length) {
   return with_host_bits(address, prefix_length, false);
 }
 
+IpAddress client_prefix(const IpAddress& client) {
+  return client.family() == Family::ipv4 ? client : network_of(client, 64);
+}
+
 IpRange IpRange::from_prefix(const IpAddress& network, unsigned prefix_length) {
   return IpRange{network_of(network, prefix_length), with_host_bits(network, prefix_length, true)};
 }

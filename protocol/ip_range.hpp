@@ -33,4 +33,8 @@ class IpRange {
 // `address` with all but its first `prefix_length` bits cleared.
 IpAddress network_of(const IpAddress& address, unsigned prefix_length);
 
+// A household or an office, for limits: one IPv4 address, or the /64 an IPv6 host picks
+// its own addresses from as often as it likes.
+IpAddress client_prefix(const IpAddress& client);
+
 }  // namespace yuelao

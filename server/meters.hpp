@@ -17,8 +17,12 @@ inline constexpr std::array<double, 10> round_bounds = {1e-5, 2.5e-5, 5e-5, 1e-4
 struct Meters {
   std::uint64_t receive_overflows = 0;  // SO_RXQ_OVFL, summed over the shard's sockets
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;  // over the limit, or no descriptor left
-  std::uint64_t connections_open = 0;     // gauge
+  std::uint64_t connections_refused = 0;    // over the limit, or no descriptor left
+  std::uint64_t connections_open = 0;       // gauge
+  std::uint64_t proxy_headers_refused = 0;  // malformed or too long, from a listed proxy
+  std::uint64_t web_passed = 0;             // to the web server as they came
+  std::uint64_t web_decrypted = 0;          // to the web server's plain port
+  std::uint64_t web_unreachable = 0;        // and it did not answer
   std::uint64_t tls_handshakes_succeeded = 0;
   std::uint64_t tls_handshakes_failed = 0;
   std::array<std::uint64_t, round_bounds.size() + 1> rounds{};  // not cumulative

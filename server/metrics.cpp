@@ -152,6 +152,20 @@ void add_connections(Families& families, Shards shards) {
              {{"outcome", "accepted"}})
       .value(total(shards, [](const auto& s) { return s.meters.connections_refused; }),
              {{"outcome", "refused"}});
+  families
+      .counter("yuelao_web_connections_total",
+               "Connections on a shared port that went to the web server.")
+      .value(total(shards, [](const auto& s) { return s.meters.web_passed; }), {{"way", "tls"}})
+      .value(total(shards, [](const auto& s) { return s.meters.web_decrypted; }),
+             {{"way", "plain"}});
+  families
+      .counter("yuelao_web_unreachable_total",
+               "Connections for the web server that it did not take.")
+      .value(total(shards, [](const auto& s) { return s.meters.web_unreachable; }));
+  families
+      .counter("yuelao_proxy_headers_refused_total",
+               "Connections from a listed proxy that began with half a PROXY header or a broken one.")
+      .value(total(shards, [](const auto& s) { return s.meters.proxy_headers_refused; }));
   families.counter("yuelao_tls_handshakes_total", "TLS handshakes by result.")
       .value(total(shards, [](const auto& s) { return s.meters.tls_handshakes_succeeded; }),
              {{"result", "success"}})
@@ -203,6 +217,16 @@ void add_facts(Families& families, Shards shards, const ServerFacts& facts) {
   }
 }
 
+void add_credentials(Families& families, const CredentialCounters& counters) {
+  constexpr std::array<std::string_view, credential_outcomes> outcomes = {
+      "issued", "misunderstood", "wrong_key", "too_many", "failed"};
+  families.counter("yuelao_credential_requests_total",
+                   "Requests for credentials over HTTP by outcome.");
+  for (std::size_t slot = 0; slot < outcomes.size(); ++slot) {
+    families.value(counters[slot], {{"outcome", std::string{outcomes[slot]}}});
+  }
+}
+
 void add_process(Families& families) {
   const auto process = read_process_metrics();
   families.counter("process_cpu_seconds_total", "User and system CPU time spent.")
@@ -228,6 +252,7 @@ std::string metrics_text(std::span<const ShardSnapshot> shards, const ServerFact
   add_connections(families, shards);
   add_rounds(families, shards);
   add_facts(families, shards, facts);
+  if (facts.credentials) add_credentials(families, *facts.credentials);
   add_process(families);
   return families.text();
 }

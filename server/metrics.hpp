@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -10,6 +12,11 @@
 
 namespace yuelao::server {
 
+// How requests for credentials over HTTP ended.
+enum class CredentialOutcome : std::uint8_t { issued, misunderstood, wrong_key, too_many, failed };
+inline constexpr std::size_t credential_outcomes = 5;
+using CredentialCounters = std::array<std::uint64_t, credential_outcomes>;
+
 // What a scrape tells beside what the shards count.
 struct ServerFacts {
   std::string version;
@@ -18,6 +25,8 @@ struct ServerFacts {
   std::uint64_t lost_log_lines = 0;
   std::uint64_t address_changes = 0;
   std::uint64_t address_check_failures = 0;
+  // Empty where credentials are not handed out over HTTP.
+  std::optional<CredentialCounters> credentials{};
 };
 
 // Every metric in Prometheus' text format, version 0.0.4; docs/monitoring.md lists them.

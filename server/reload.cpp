@@ -29,6 +29,7 @@ std::string restart_keys(const config::Config& running, const config::Config& fr
   compare("listen", same(running.listen, fresh.listen));
   compare("threads", running.threads == fresh.threads);
   compare("relay.ports", same_ports(running.relay, fresh.relay));
+  compare("credentials.listen", running.credentials.listen == fresh.credentials.listen);
   compare("metrics", running.metrics == fresh.metrics);
   return keys;
 }
@@ -38,6 +39,7 @@ void keep_until_restart(const config::Config& running, config::Config& fresh) {
   fresh.threads = running.threads;
   fresh.relay.first_port = running.relay.first_port;
   fresh.relay.last_port = running.relay.last_port;
+  fresh.credentials.listen = running.credentials.listen;
   fresh.metrics = running.metrics;
   fresh.turn.nonce_key = running.turn.nonce_key;
 }

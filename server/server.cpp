@@ -18,6 +18,7 @@
 #include "server/admin.hpp"
 #include "server/background.hpp"
 #include "server/connection_limit.hpp"
+#include "server/credential_service.hpp"
 #include "server/log.hpp"
 #include "server/mailbox.hpp"
 #include "server/process.hpp"
@@ -86,6 +87,7 @@ struct Server::State {
         quota{config.turn.limits},
         connections{config.connections} {
     create_shards();
+    if (config.credentials.listen) credential_service.emplace(io, config);
     if (config.metrics) admin.emplace(io, *config.metrics, admin_sources());
   }
   ~State() { end(); }
@@ -103,6 +105,7 @@ struct Server::State {
   void look(AddressWatch::Occasion occasion);
   void relocate(Location location);
   turn::Options served_options() const;
+  StreamSettings stream_settings() const { return {tls, config.proxies, config.web_server}; }
   void readdress(std::vector<turn::RelayAddress> addresses, std::vector<IpAddress> own);
   void drain();
   void on_shard_drained();
@@ -123,6 +126,7 @@ struct Server::State {
   std::vector<std::thread> threads;
   asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
   asio::steady_timer drain_deadline{io};
+  std::optional<CredentialService> credential_service;
   std::optional<Admin> admin;
   std::optional<Watchdog> watchdog;
   std::optional<AddressWatch> address_watch;
@@ -147,7 +151,7 @@ void Server::State::create_shards() {
         Shard::Common{.turn = {quota, directory, static_cast<turn::ShardNumber>(i)},
                       .connections = connections,
                       .mailboxes = *mailboxes}));
-    shard->use_certificate(tls);
+    shard->use(stream_settings());
     for (auto& socket : listeners.shards[i].datagrams) shard->add_listener(std::move(socket));
     for (auto& [transport, socket] : listeners.shards[i].streams) {
       shard->add_listener(std::move(socket), transport);
@@ -163,7 +167,9 @@ Admin::Sources Server::State::admin_sources() {
                 ServerFacts facts{.version = YUELAO_VERSION,
                                   .certificate_expiry = {},
                                   .address_changes = address_changes,
-                                  .address_check_failures = address_check_failures};
+                                  .address_check_failures = address_check_failures,
+                                  .credentials = {}};
+                if (credential_service) facts.credentials = credential_service->counters();
                 if (tls) facts.certificate_expiry = tls->expiry;
                 return facts;
               }};
@@ -202,6 +208,10 @@ int Server::State::run() {
   for (const auto& [transport, at] : listening) {
     log_info("listening", {{"transport", public_text(name(transport))},
                            {"address", public_text(at.to_string())}});
+  }
+  if (credential_service) {
+    log_info("handing out credentials",
+             {{"address", public_text(credential_service->endpoint().to_string())}});
   }
   log_info("ready", {{"shards", shards.size()}});
   io.run();
@@ -268,7 +278,7 @@ std::expected<std::string, std::string> Server::State::apply(
   set_up_log(config.log);
   quota.set_limits(config.turn.limits);
   connections.set(config.connections);
-  for (const auto& shard : shards) shard->reconfigure(served_options(), tls);
+  for (const auto& shard : shards) shard->reconfigure(served_options(), stream_settings());
   readdress(std::move(addresses), std::move(own));
   if (address_watch) address_watch->look_every(config.address_check);
   return waiting;

@@ -22,7 +22,7 @@ constexpr std::size_t listener_visit = 64;
 constexpr std::size_t relay_visit = 8;
 
 constexpr auto tick_interval = 1s;
-// From accepting a stream to its first whole message, TLS handshake included.
+// From a stream's arrival to its first whole message.
 constexpr auto opening_time = 10s;
 // A stream without an allocation, and one that was said goodbye to.
 constexpr auto idle_time = 60s;
@@ -53,7 +53,7 @@ void Shard::add_listener(UdpSocket socket) {
 void Shard::add_listener(ListeningSocket socket, Transport transport) {
   stream_listeners_.push_back(std::make_unique<StreamListener>(
       context_, std::move(socket), meters_, [this, transport](asio::ip::tcp::socket accepted) {
-        accept(std::move(accepted), transport);
+        entrance_.accept(std::move(accepted), transport);
       }));
 }
 
@@ -65,11 +65,12 @@ void Shard::run() {
   context_.run();
 }
 
-void Shard::reconfigure(turn::Options options, std::shared_ptr<TlsContext> tls) {
-  asio::post(context_, [this, options = std::move(options), tls = std::move(tls)]() mutable {
-    engine_.reconfigure(options);
-    tls_ = std::move(tls);
-  });
+void Shard::reconfigure(turn::Options options, StreamSettings settings) {
+  asio::post(context_,
+             [this, options = std::move(options), settings = std::move(settings)]() mutable {
+               engine_.reconfigure(options);
+               entrance_.use(std::move(settings));
+             });
 }
 
 void Shard::readdress(turn::Options options, turn::RelayDirectory directory) {
@@ -95,13 +96,14 @@ void Shard::stop() {
     const Now now = read_clock();
     engine_.close_all(now, outbox_);
     settle(now);
+    entrance_.close();
     context_.stop();
   });
 }
 
 void Shard::snapshot(std::function<void(const ShardSnapshot&)> answer) {
   asio::post(context_, [this, answer = std::move(answer)] {
-    meters_.connections_open = streams_.size();
+    meters_.connections_open = streams_.size() + entrance_.size();
     answer({engine_.counters(), engine_.gauges(read_clock()), meters_});
   });
 }
@@ -265,6 +267,7 @@ void Shard::tick() {
   const Now now = read_clock();
   engine_.advance(now, outbox_);
   close_overdue_streams(now);
+  entrance_.close_overdue(now.steady);
   settle(now);
 }
 
@@ -281,21 +284,10 @@ void Shard::close_overdue_streams(Now now) {
   for (const SocketRef ref : overdue) end_stream(ref, now);
 }
 
-void Shard::accept(asio::ip::tcp::socket socket, Transport listener) {
-  const bool tls_missing = listener == Transport::tls && !tls_;
-  if (tls_missing || !connections_.admit()) {
-    ++meters_.connections_refused;
-    return;
-  }
-  ++meters_.connections_accepted;
-  auto opening = StreamClient::Opening::tls;
-  if (listener != Transport::tls) {
-    opening = tls_ ? StreamClient::Opening::by_first_octet : StreamClient::Opening::plain;
-  }
-  StreamClient& client = streams_.add(std::move(socket));
-  const Now now = read_clock();
-  client.deadline = now.steady + opening_time;
-  if (!client.start(opening, tls_)) end_stream(client.path().socket, now);
+void Shard::on_arrival(Arrival arrival) {
+  StreamClient& client = streams_.add(std::move(arrival));
+  client.deadline = read_clock().steady + opening_time;
+  client.start();
 }
 
 void Shard::on_received(StreamClient& client) {
@@ -323,11 +315,6 @@ void Shard::on_ended(StreamClient& client) {
   const Now now = read_clock();
   end_stream(client.path().socket, now);
   settle(now);
-}
-
-void Shard::on_handshake(Handshake outcome) {
-  ++(outcome == Handshake::succeeded ? meters_.tls_handshakes_succeeded
-                                     : meters_.tls_handshakes_failed);
 }
 
 void Shard::end_stream(SocketRef ref, Now now) {

@@ -14,6 +14,7 @@
 #include "protocol/turn/outbox.hpp"
 #include "server/connection_limit.hpp"
 #include "server/datagram_pool.hpp"
+#include "server/entrance.hpp"
 #include "server/mailbox.hpp"
 #include "server/meters.hpp"
 #include "server/random.hpp"
@@ -22,7 +23,7 @@
 #include "server/sender.hpp"
 #include "server/stream_clients.hpp"
 #include "server/stream_listener.hpp"
-#include "server/tls_context.hpp"
+#include "server/stream_settings.hpp"
 #include "server/udp_poller.hpp"
 #include "server/udp_socket.hpp"
 
@@ -46,13 +47,13 @@ class Shard final : private StreamHost {
   // listeners stays as it is, so every shard gets all of its own before any serves.
   void add_listener(UdpSocket socket);
   void add_listener(ListeningSocket socket, Transport transport);
-  void use_certificate(std::shared_ptr<TlsContext> tls) { tls_ = std::move(tls); }
+  void use(StreamSettings settings) { entrance_.use(std::move(settings)); }
 
   // Serves on the calling thread until stop().
   void run();
 
   // From any thread; each takes effect between two rounds.
-  void reconfigure(turn::Options options, std::shared_ptr<TlsContext> tls);
+  void reconfigure(turn::Options options, StreamSettings settings);
   // Relays are opened on the options' addresses from now on; `directory` knows them too.
   void readdress(turn::Options options, turn::RelayDirectory directory);
   // No new calls; calls `drained` on this shard's thread once the last one has ended.
@@ -87,10 +88,9 @@ class Shard final : private StreamHost {
   void tick();
   void close_overdue_streams(Now now);
 
-  void accept(boost::asio::ip::tcp::socket socket, Transport listener);
+  void on_arrival(Arrival arrival);
   void on_received(StreamClient& client) override;
   void on_ended(StreamClient& client) override;
-  void on_handshake(Handshake outcome) override;
   void end_stream(turn::SocketRef ref, Now now);
 
   boost::asio::io_context context_{1};
@@ -110,7 +110,8 @@ class Shard final : private StreamHost {
   StreamClients streams_{*this};
   std::vector<turn::SocketRef> writing_;     // streams that got something this flush
   std::vector<turn::SocketRef> overflowed_;  // streams to end once the sends are out
-  std::shared_ptr<TlsContext> tls_;
+  Entrance entrance_{context_, connections_, meters_,
+                     [this](Arrival arrival) { on_arrival(std::move(arrival)); }};
   boost::asio::steady_timer tick_{context_};
   std::function<void()> drained_;
 };

@@ -1,11 +1,6 @@
 #include "server/stream_client.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
@@ -17,102 +12,27 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t input_bytes = std::size_t{4} * 1024;
-// RFC 8446 §5.1: the content type of a handshake record. TURN's first octets are
-// others (RFC 7983 §7).
-constexpr unsigned char tls_handshake = 0x16;
-
-IpAddress from_asio(const asio::ip::address& address) {
-  if (address.is_v4()) return IpAddress::v4(address.to_v4().to_bytes());
-  return IpAddress::v6(address.to_v6().to_bytes());
-}
-
-Endpoint from_asio(const asio::ip::tcp::endpoint& endpoint) {
-  return {from_asio(endpoint.address()), endpoint.port()};
-}
-
-// What the kernel may hold beyond what is on its way. Its own limit is megabytes, which
-// is seconds of stale media for a client on a slow line.
-constexpr int unsent_bytes = 32 * 1024;
-
-// All of it may fail: a client that has gone fails in its first read as well.
-void tune(asio::ip::tcp::socket& socket) {
-  boost::system::error_code ignored;
-  socket.set_option(asio::ip::tcp::no_delay{true}, ignored);
-  socket.set_option(asio::socket_base::keep_alive{true}, ignored);
-  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes,
-               sizeof unsent_bytes);
-}
-
 void append(std::vector<std::byte>& queue, Bytes bytes) {
   queue.insert(queue.end(), bytes.begin(), bytes.end());
 }
 
 }  // namespace
 
-StreamClient::StreamClient(Socket socket, turn::SocketRef ref, StreamHost& host)
-    : socket_{std::move(socket)}, host_{host}, path_{ref, {}} {}
+StreamClient::StreamClient(Arrival arrival, turn::SocketRef ref, StreamHost& host)
+    : connection_{std::move(arrival.connection)},
+      host_{host},
+      path_{ref, arrival.tuple},
+      input_{std::move(arrival.received)} {}
 
-bool StreamClient::start(Opening opening, std::shared_ptr<TlsContext> tls) {
-  Error error;
-  const auto client = socket_.remote_endpoint(error);
-  if (error) return false;
-  const auto server = socket_.local_endpoint(error);
-  if (error) return false;
-  tune(socket_);
-
-  path_.tuple = {Transport::tcp, from_asio(client), from_asio(server)};
-  tls_context_ = std::move(tls);
-  switch (opening) {
-    case Opening::plain:
-      read();
-      break;
-    case Opening::tls:
-      open_tls();
-      break;
-    case Opening::by_first_octet:
-      open_by_first_octet();
-      break;
-  }
-  return true;
-}
-
-void StreamClient::open_by_first_octet() {
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](Error error) {
-    if (self->closed_) return;
-    unsigned char first = 0;
-    const auto size =
-        error ? ssize_t{0}
-              : ::recv(self->socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (size == 1) return first == tls_handshake ? self->open_tls() : self->read();
-    const bool woken_for_nothing = size < 0 && (errno == EAGAIN || errno == EINTR);
-    woken_for_nothing ? self->open_by_first_octet() : self->end();
-  });
-}
-
-void StreamClient::open_tls() {
-  path_.tuple.transport = Transport::tls;
-  try {
-    tls_ = std::make_unique<asio::ssl::stream<Socket&>>(socket_, tls_context_->context);
-  } catch (const boost::system::system_error&) {
-    return end();  // no memory for one more session: this client's loss alone
-  }
-  tls_->async_handshake(asio::ssl::stream_base::server, [self = shared_from_this()](Error error) {
-    if (self->closed_) return;
-    self->host_.on_handshake(error ? StreamHost::Handshake::failed
-                                   : StreamHost::Handshake::succeeded);
-    error ? self->end() : self->read();
-  });
-}
-
-template <class Operation>
-void StreamClient::on_stream(Operation operation) {
-  tls_ ? operation(*tls_) : operation(socket_);
+void StreamClient::start() {
+  const auto self = shared_from_this();  // what has arrived may already end it
+  filled_ == 0 ? read() : on_read({}, 0);
 }
 
 void StreamClient::read() {
   make_room();
   const auto room = asio::buffer(input_.data() + filled_, input_.size() - filled_);
-  on_stream([&](auto& stream) {
+  connection_->on_stream([&](auto& stream) {
     stream.async_read_some(room, [self = shared_from_this()](Error error, std::size_t size) {
       self->on_read(error, size);
     });
@@ -160,7 +80,7 @@ void StreamClient::write() {
   if (!writing_.empty() || closed_) return;
   if (queue_.empty()) return finishing_ ? say_goodbye() : void();
   std::swap(queue_, writing_);
-  on_stream([&](auto& stream) {
+  connection_->on_stream([&](auto& stream) {
     asio::async_write(
         stream, asio::buffer(writing_),
         [self = shared_from_this()](Error error, std::size_t) { self->on_written(error); });
@@ -182,11 +102,11 @@ void StreamClient::finish() {
 // the last answer with it, so the client's own end is awaited (up to the deadline).
 void StreamClient::say_goodbye() {
   if (std::exchange(said_goodbye_, true)) return;
-  if (tls_) {
-    tls_->async_shutdown([self = shared_from_this()](Error) { self->end(); });
+  if (connection_->tls) {
+    connection_->tls->async_shutdown([self = shared_from_this()](Error) { self->end(); });
   } else {
     Error ignored;
-    socket_.shutdown(Socket::shutdown_send, ignored);
+    connection_->socket.shutdown(Connection::Socket::shutdown_send, ignored);
   }
 }
 
@@ -197,8 +117,7 @@ void StreamClient::end() {
 
 void StreamClient::close() {
   closed_ = true;
-  Error ignored;
-  socket_.close(ignored);
+  connection_->close();
 }
 
 }  // namespace yuelao::server

@@ -4,14 +4,11 @@
 #include <memory>
 #include <vector>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/stream.hpp>
-
 #include "protocol/bytes.hpp"
 #include "protocol/now.hpp"
 #include "protocol/turn/outbox.hpp"
 #include "protocol/turn/socket_ref.hpp"
-#include "server/tls_context.hpp"
+#include "server/connection.hpp"
 
 namespace yuelao::server {
 
@@ -25,17 +22,13 @@ class StreamHost {
   virtual void on_received(StreamClient& client) = 0;
   // It has gone, or broke TLS. Told at most once, and not after close().
   virtual void on_ended(StreamClient& client) = 0;
-  enum class Handshake { succeeded, failed };
-  virtual void on_handshake(Handshake outcome) = 0;
 };
 
-// One TCP or TLS connection: a bounded input buffer, from which the shard takes
+// One TURN client's TCP or TLS connection: a bounded input buffer, from which the shard takes
 // messages, and a bounded output queue. Lives as long as the shard or an operation of
 // Asio's holds it.
 class StreamClient : public std::enable_shared_from_this<StreamClient> {
  public:
-  using Socket = boost::asio::ip::tcp::socket;
-
   // The longest message with its padding. Far above what a relay can send on without
   // fragments, and all the memory a stranger's half message can hold.
   static constexpr std::size_t message_limit = std::size_t{16} * 1024;
@@ -45,12 +38,10 @@ class StreamClient : public std::enable_shared_from_this<StreamClient> {
   static constexpr std::size_t queue_limit = std::size_t{96} * 1024;
 
   // `host` outlives this.
-  StreamClient(Socket socket, turn::SocketRef ref, StreamHost& host);
+  StreamClient(Arrival arrival, turn::SocketRef ref, StreamHost& host);
 
-  // What the listener takes: TLS only, no TLS, or what the client's first octet says.
-  enum class Opening { plain, tls, by_first_octet };
-  // False when the client has gone already. `tls` may be null with Opening::plain only.
-  bool start(Opening opening, std::shared_ptr<TlsContext> tls);
+  // Tells the host of what has arrived already, and reads on.
+  void start();
 
   const turn::ClientPath& path() const { return path_; }
 
@@ -74,25 +65,18 @@ class StreamClient : public std::enable_shared_from_this<StreamClient> {
  private:
   using Error = boost::system::error_code;
 
-  void open_by_first_octet();
-  void open_tls();
   void read();
   void on_read(Error error, std::size_t size);
   void make_room();
   void on_written(Error error);
   void say_goodbye();
   void end();
-  // Calls operation(stream) with the TLS stream or the bare socket.
-  template <class Operation>
-  void on_stream(Operation operation);
 
-  Socket socket_;
-  std::shared_ptr<TlsContext> tls_context_;
-  std::unique_ptr<boost::asio::ssl::stream<Socket&>> tls_;
+  std::unique_ptr<Connection> connection_;
   StreamHost& host_;
   turn::ClientPath path_;
   std::vector<std::byte> input_;
-  std::size_t filled_ = 0;
+  std::size_t filled_ = input_.size();
   std::size_t consumed_ = 0;
   std::vector<std::byte> queue_;    // waiting
   std::vector<std::byte> writing_;  // being written

@@ -4,7 +4,7 @@
 
 namespace yuelao::server {
 
-StreamClient& StreamClients::add(boost::asio::ip::tcp::socket socket) {
+StreamClient& StreamClients::add(Arrival arrival) {
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.emplace_back();
@@ -12,7 +12,7 @@ StreamClient& StreamClients::add(boost::asio::ip::tcp::socket socket) {
   const std::uint32_t index = free_.back();
   Slot& slot = slots_[index];
   const auto ref = turn::SocketRef::stream(index, ++slot.generation);
-  slot.client = std::make_shared<StreamClient>(std::move(socket), ref, host_);
+  slot.client = std::make_shared<StreamClient>(std::move(arrival), ref, host_);
   free_.pop_back();
   return *slot.client;
 }

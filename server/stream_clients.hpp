@@ -5,8 +5,6 @@
 #include <memory>
 #include <vector>
 
-#include <boost/asio/ip/tcp.hpp>
-
 #include "protocol/turn/socket_ref.hpp"
 #include "server/stream_client.hpp"
 
@@ -18,7 +16,7 @@ class StreamClients {
   // `host` outlives this and every client.
   explicit StreamClients(StreamHost& host) : host_{host} {}
 
-  StreamClient& add(boost::asio::ip::tcp::socket socket);
+  StreamClient& add(Arrival arrival);
   // Null when it has gone, or its number now belongs to another.
   StreamClient* find(turn::SocketRef ref);
   // Closes it. It may live on until Asio's operations on it have ended.

@@ -28,8 +28,8 @@ struct Credentials {
   // so that one can be rotated out while its credentials still live.
   std::vector<Secret> rest_secrets;
   // REST user names that expire later than this from now are refused: somebody wrote
-  // milliseconds, or wants a credential for ever.
-  std::chrono::seconds longest_rest_lifetime = 48h;
+  // milliseconds, or wants a credential for ever. Unset, every expiry to come is taken.
+  std::optional<std::chrono::seconds> longest_rest_lifetime = 48h;
 };
 
 // An address that relays are opened on. `bound` is the one this machine has;

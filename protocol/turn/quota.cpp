@@ -7,12 +7,6 @@
 namespace yuelao::turn {
 namespace {
 
-// A household or an office: one IPv4 address, or the /64 an IPv6 host picks its own
-// addresses from as often as it likes.
-IpAddress client_prefix(const IpAddress& client) {
-  return client.family() == Family::ipv4 ? client : network_of(client, 64);
-}
-
 bool full(std::uint64_t count, std::uint32_t limit) { return limit != 0 && count >= limit; }
 
 template <class Map, class Key>

@@ -7,7 +7,7 @@
 
 #include "config/duration.hpp"
 #include "server/command/command.hpp"
-#include "server/command/ice_server.hpp"
+#include "server/ice_server.hpp"
 
 namespace yuelao::server {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "server/command/command.hpp"
-#include "server/command/ice_server.hpp"
+#include "server/ice_server.hpp"
 #include "server/journal.hpp"
 #include "server/log.hpp"
 #include "server/server.hpp"

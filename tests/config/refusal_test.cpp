@@ -26,6 +26,24 @@ void check_refused(const Row (&rows)[n]) {
 
 }  // namespace
 
+TEST_CASE("a web server to share a port with has to be somewhere else") {
+  constexpr Row rows[] = {
+      {"tls: {certificate: a, key: b}\nlisten: tls:443\nweb_server: {proxy_protocol: v2}", "3:1",
+       "say where it is: `web_server.tls`, `web_server.plain` or both"},
+      {"web_server: {tls: 127.0.0.1:8443}", "1:1", "there is no port to share: add a tls listener"},
+      {"tls: {certificate: a, key: b}\nlisten: tls:443\nweb_server: {tls: 127.0.0.1:443}", "3:14",
+       "yuelao itself listens there"},
+      {"tls: {certificate: a, key: b}\nlisten: [tls:443, tcp:10.0.0.1:80]\n"
+       "web_server:\n  plain: 10.0.0.1:80",
+       "4:3", "yuelao itself listens there"},
+      {"web_server: {tls: meet.example.org}", "1:19", "is not an address with a port"},
+      {"web_server: {turn_names: [a b]}", "1:27", "`a b` is not a host name"},
+      {"web_server: {proxy_protocol: v1}", "1:30", "write one of off, v2"},
+      {"proxies: [example.org]", "1:11", "is not a range of addresses"},
+  };
+  check_refused(rows);
+}
+
 TEST_CASE("a key nobody knows is refused, with the one that may be meant") {
   constexpr Row rows[] = {
       {"relam: x", "1:1", "`relam` is not a key: did you mean `realm`?"},
@@ -98,6 +116,9 @@ TEST_CASE("a duration needs a number and a unit") {
       {"drain_timeout: 30 s", "1:16", "is not a duration"},
       {"drain_timeout: -3s", "1:16", "is not a duration"},
       {"drain_timeout: 1h30m", "1:16", "is not a duration"},
+      {"address_check: often", "1:16", "such as 90s or 10m, or off."},
+      {"lifetimes: {longest_credential: 3651d}", "1:33", "from 1s to 3650d, or off."},
+      {"lifetimes: {longest_credential: 0s}", "1:33", "from 1s to 3650d, or off."},
       {"drain_timeout: 25h", "1:16", "from 0s to 1d"},
       {"drain_timeout: 4294967295d", "1:16", "from 0s to 1d"},
       {"lifetimes: {nonce: 0s}", "1:20", "from 1s to 1d"},

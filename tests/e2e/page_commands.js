@@ -82,6 +82,21 @@ export function page_commands(page_of) {
     async screenshot(path) {
       await page_of().screenshot({path, fullPage: true});
     },
+    // What the page gets from where it came from: by fetch(), and through a WebSocket.
+    reach: () => page_of().evaluate(async () => {
+      const text = await (await fetch('/')).text();
+      const echoed = await new Promise((resolve, reject) => {
+        const socket = new WebSocket(`wss://${location.host}/socket`);
+        socket.onopen = () => socket.send('red thread');
+        socket.onmessage = ({data}) => {
+          socket.close();
+          resolve(data);
+        };
+        socket.onerror = () => reject(new Error('no WebSocket'));
+      });
+      const protocol = performance.getEntriesByType('navigation')[0].nextHopProtocol;
+      return {text, echoed, protocol};
+    }),
     // Whether the page can be read without scrolling sideways.
     fits: () => page_of().evaluate(() => document.documentElement.scrollWidth <= innerWidth),
     // The accessibility rules that the page breaks, each with what breaks it.

@@ -13,10 +13,10 @@ const password = 'e2e-password-of-alice';
 
 const list = (ranges) => `[${ranges.map((range) => `'${range}'`).join(', ')}]`;
 
-const configuration = ({addresses, files, allow, deny, drain, metrics}) => `
+const configuration = ({addresses, files, allow, deny, drain, metrics, tls_port, more}) => `
 listen: [${addresses.flatMap((address) => {
   const host = address.includes(':') ? `[${address}]` : address;
-  return [`'udp:${host}:3478'`, `'tcp:${host}:3478'`, `'tls:${host}:5349'`];
+  return [`'udp:${host}:3478'`, `'tcp:${host}:3478'`, `'tls:${host}:${tls_port}'`];
 }).join(', ')}]
 relay: {addresses: ${list(addresses)}}
 tls: {certificate: ${files.certificate}, key: ${files.key}}
@@ -26,6 +26,7 @@ secrets: [{value: ${secret}}]
 peers: {allow: ${list(allow)}, deny: ${list(deny)}}
 metrics: ${metrics}
 drain_timeout: ${drain}
+${more}
 `;
 
 // What a meeting system makes for its guests out of the shared secret.
@@ -99,14 +100,15 @@ class Server {
   }
 }
 
-// Serves UDP, TCP and TLS on 3478 and TLS on 5349 of `addresses`. `files`: see issue().
-// `allow`: peers that the default policy would refuse; `deny`: those it would not.
+// Serves UDP, TCP and TLS on 3478 and TLS on `tls_port` of `addresses`. `files`: see issue().
+// `allow`: peers that the default policy would refuse; `deny`: those it would not. `more`: YAML.
 export async function start_server({
   space, addresses, directory, files, allow = [], deny = [], drain = '5s',
-  metrics = '127.0.0.1:9641',
+  metrics = '127.0.0.1:9641', tls_port = 5349, more = '',
 }) {
   const file = join(directory, 'yuelao.yaml');
-  writeFileSync(file, configuration({addresses, files, allow, deny, drain, metrics}), {mode: 0o600});
+  const text = configuration({addresses, files, allow, deny, drain, metrics, tls_port, more});
+  writeFileSync(file, text, {mode: 0o600});
   const server = new Server(space, file, metrics);
   await server.expect('ready', '/readyz', (answer) => answer !== undefined);
   return server;

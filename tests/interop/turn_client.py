@@ -17,11 +17,13 @@ class Refused(Exception):
 
 class TurnClient:
     def __init__(self, namespace, transport="udp", family=4, port=3478, authority=None,
-                 user=USER, password=PASSWORD):
+                 user=USER, password=PASSWORD, preface=b""):
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
         self.transport = transport
         self.socket = namespace.socket(kind, family, CLIENT[family])
         self.socket.connect((SERVER[family], port))
+        if preface:
+            self.socket.sendall(preface)  # such as a PROXY header
         if transport == "tls":
             context = ssl.create_default_context(cafile=authority)
             self.socket = context.wrap_socket(self.socket, server_hostname=SERVER[family])

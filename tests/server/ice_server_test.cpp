@@ -1,4 +1,4 @@
-#include "server/command/ice_server.hpp"
+#include "server/ice_server.hpp"
 
 #include <doctest/doctest.h>
 
@@ -96,11 +96,22 @@ TEST_CASE("a static user's name gives that user's password") {
   CHECK_FALSE(make_ice_server(static_only, {"other", 1h}, now));
 }
 
+TEST_CASE("a REST credential is never a static user's password") {
+  const auto both = config(std::string{secret} + "users: [{name: bridge, password: hunter2}]");
+  const auto made = make_rest_credential(both.turn.credentials, "bridge", 1h, now);
+  REQUIRE(made);
+  CHECK(made->name == "1800003600:bridge");
+  CHECK(made->password.reveal() ==
+        stun::rest_password("0123456789abcdef0123456789abcdef", "1800003600:bridge"));
+}
+
 TEST_CASE("a credential the server would refuse is not made") {
   CHECK(make_ice_server(config(secret), {"a", 48h}, now));
   const auto longer = make_ice_server(config(secret), {"a", 48h + 1s}, now);
   REQUIRE_FALSE(longer);
   CHECK(longer.error().find("longer than 2d") != std::string::npos);
+  const auto without = config(std::string{secret} + "lifetimes: {longest_credential: off}");
+  CHECK(make_ice_server(without, {"a", 48h + 1s}, now));
   CHECK_FALSE(make_ice_server(config(secret), {"a\x01", 1h}, now));
   CHECK_FALSE(make_ice_server(config(secret), {"", 1h}, now));
   CHECK(make_ice_server(config(secret), {std::string(497, 'n'), 1h}, now));

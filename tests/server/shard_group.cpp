@@ -35,7 +35,7 @@ ShardGroup::ShardGroup(const config::Config& config, unsigned shards,
         server::Shard::Common{.turn = {quota_, directory_, static_cast<turn::ShardNumber>(i)},
                               .connections = connections_,
                               .mailboxes = mailboxes_}));
-    shard->use_certificate(tls);
+    shard->use({tls, config.proxies, config.web_server});
     for (auto& socket : listeners.shards[i].datagrams) shard->add_listener(std::move(socket));
     for (auto& [transport, socket] : listeners.shards[i].streams) {
       shard->add_listener(std::move(socket), transport);

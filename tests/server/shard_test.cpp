@@ -172,7 +172,7 @@ TEST_CASE("new options take effect while a call goes on under the old ones") {
   fresh.credentials.users = {{"bob", Secret{"builder"}}};
   for (int i = 0; i < 100; ++i) {
     client.send(0x4001, std::to_string(i));
-    if (i == 50) group.shard(0).reconfigure(fresh, nullptr);
+    if (i == 50) group.shard(0).reconfigure(fresh, {});
     REQUIRE(peer.receive().has_value());
   }
   UdpWire bobs_wire{loopback, group.udp()};

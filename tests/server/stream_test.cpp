@@ -118,7 +118,7 @@ TEST_CASE("new connections get the new certificate, old ones go on") {
   REQUIRE(client.allocate().has_value());
 
   auto fresh = load_tls_context(test::make_certificate(world.directory.path(), "second"));
-  world.group.shard(0).reconfigure(world.config.turn, fresh);
+  world.group.shard(0).reconfigure(world.config.turn, {fresh, {}, {}});
   world.group.snapshot();  // answered after the change
   const auto released = std::weak_ptr{world.tls};
   world.tls.reset();

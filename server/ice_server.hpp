@@ -4,6 +4,7 @@
 #include <expected>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.hpp"
@@ -26,6 +27,13 @@ struct CredentialRequest {
   // How long a REST credential is valid.
   std::chrono::seconds lifetime = std::chrono::hours{24};
 };
+
+// A TURN REST credential of the first secret, for `name` as somebody wrote it; never a
+// static user's password. `now` is the wall clock. The error is one sentence with the fix.
+std::expected<turn::StaticUser, std::string> make_rest_credential(const turn::Credentials& server,
+                                                                  std::string_view name,
+                                                                  std::chrono::seconds lifetime,
+                                                                  std::chrono::sys_seconds now);
 
 // The URLs clients can use for these listeners (RFC 7064, RFC 7065), `config` having its
 // addresses resolved.

@@ -1,4 +1,4 @@
-#include "server/command/ice_server.hpp"
+#include "server/ice_server.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -15,6 +15,7 @@ using config::Listen;
 using turn::StaticUser;
 
 constexpr std::size_t longest_user_name_bytes = 508;  // RFC 8489 §14.3
+constexpr std::string_view unusable_name = "no client can send this user name: choose another one.";
 
 std::string in_url(const IpAddress& address) {
   return address.family() == Family::ipv6 ? "[" + address.to_string() + "]" : address.to_string();
@@ -78,10 +79,14 @@ void add_urls(const Config& config, Transport transport, UrlForm form,
   }
 }
 
-const StaticUser* static_user(const Config& config, const std::optional<std::string>& name) {
-  const auto& [users, secrets, longest] = config.turn.credentials;
+// Null: a REST credential it is.
+std::expected<const StaticUser*, std::string> static_user_for(
+    const turn::Credentials& server, const std::optional<std::string>& name) {
+  const auto& [users, secrets, longest] = server;
   if (!name) return secrets.empty() && !users.empty() ? &users.front() : nullptr;
-  const auto found = std::ranges::find(users, *name, &StaticUser::name);
+  const auto prepared = stun::opaque_string(*name);
+  if (!prepared) return std::unexpected{std::string{unusable_name}};
+  const auto found = std::ranges::find(users, *prepared, &StaticUser::name);
   return found == users.end() ? nullptr : &*found;
 }
 
@@ -98,35 +103,44 @@ std::vector<std::string> ice_urls(const Config& config) {
   return urls;
 }
 
-std::expected<IceServer, std::string> make_ice_server(const Config& config,
-                                                      const CredentialRequest& request,
-                                                      std::chrono::sys_seconds now) {
-  std::optional<std::string> name;
-  if (request.user) {
-    name = stun::opaque_string(*request.user);
-    if (!name) return std::unexpected{"no client can send this user name: choose another one."};
-  }
-  if (const auto* user = static_user(config, name)) {
-    return IceServer{ice_urls(config), user->name, user->password};
-  }
-  const auto& [users, secrets, longest] = config.turn.credentials;
+std::expected<StaticUser, std::string> make_rest_credential(const turn::Credentials& server,
+                                                            std::string_view name,
+                                                            std::chrono::seconds lifetime,
+                                                            std::chrono::sys_seconds now) {
+  const auto prepared = stun::opaque_string(name);
+  if (!prepared) return std::unexpected{std::string{unusable_name}};
+  const auto& [users, secrets, longest] = server;
   if (secrets.empty()) {
     return std::unexpected{
         "there is no user of this name and no secret to make one: name one of "
         "`users`, or add a secret to `secrets`."};
   }
-  if (request.lifetime > longest) {
+  if (longest && lifetime > *longest) {
     return std::unexpected{"the server refuses credentials longer than " +
-                           config::to_string(longest) +
+                           config::to_string(*longest) +
                            ": ask for less, or raise `lifetimes.longest_credential`."};
   }
-  const auto expiry = (now + request.lifetime).time_since_epoch().count();
-  std::string username = std::to_string(expiry) + ":" + name.value_or("guest");
+  const auto expiry = (now + lifetime).time_since_epoch().count();
+  std::string username = std::to_string(expiry) + ":" + *prepared;
   if (username.size() > longest_user_name_bytes) {
     return std::unexpected{"this user name is too long for STUN: choose a shorter one."};
   }
   Secret password{stun::rest_password(secrets.front().reveal(), username)};
-  return IceServer{ice_urls(config), std::move(username), std::move(password)};
+  return StaticUser{std::move(username), std::move(password)};
+}
+
+std::expected<IceServer, std::string> make_ice_server(const Config& config,
+                                                      const CredentialRequest& request,
+                                                      std::chrono::sys_seconds now) {
+  const auto& server = config.turn.credentials;
+  const auto static_user = static_user_for(server, request.user);
+  if (!static_user) return std::unexpected{static_user.error()};
+  if (const auto* user = *static_user) {
+    return IceServer{ice_urls(config), user->name, user->password};
+  }
+  auto made = make_rest_credential(server, request.user.value_or("guest"), request.lifetime, now);
+  if (!made) return std::unexpected{made.error()};
+  return IceServer{ice_urls(config), std::move(made->name), std::move(made->password)};
 }
 
 std::string to_json(const IceServer& server) {

@@ -1,0 +1,106 @@
+#include "server/entrance.hpp"
+
+#include <utility>
+
+#include "server/log.hpp"
+
+namespace yuelao::server {
+namespace {
+
+using namespace std::chrono_literals;
+
+// From accepting a connection to knowing whose it is, TLS handshake included.
+constexpr auto opening_time = 10s;
+// A web server that is down would fill the log with one line a visitor.
+constexpr auto between_complaints = 60s;
+
+SteadyTime now() { return std::chrono::steady_clock::now(); }
+
+// Takes `one` out of `all`; its place is filled by the last, as nobody asks for an order.
+template <class T>
+std::shared_ptr<T> take(std::vector<std::shared_ptr<T>>& all, const T& one) {
+  for (auto& held : all) {
+    if (held.get() != &one) continue;
+    auto taken = std::exchange(held, all.back());
+    all.pop_back();
+    return taken;
+  }
+  return nullptr;
+}
+
+// Closes those whose time is up; how many.
+template <class T>
+std::size_t close_some(std::vector<std::shared_ptr<T>>& all, SteadyTime time) {
+  return std::erase_if(all, [time](const auto& one) {
+    if (time < one->deadline) return false;
+    one->close();
+    return true;
+  });
+}
+
+}  // namespace
+
+Entrance::Entrance(boost::asio::io_context& io, ConnectionLimit& connections, Meters& meters,
+                   Arrived arrived)
+    : io_{io}, connections_{connections}, meters_{meters}, arrived_{std::move(arrived)} {}
+
+void Entrance::use(StreamSettings settings) {
+  settings_ = std::make_shared<const StreamSettings>(std::move(settings));
+}
+
+void Entrance::accept(Connection::Socket socket, Transport listener) {
+  const bool tls_missing = listener == Transport::tls && !settings_->tls;
+  if (tls_missing || !connections_.admit()) {
+    ++meters_.connections_refused;
+    return;
+  }
+  ++meters_.connections_accepted;
+  auto& door = doors_.emplace_back(
+      std::make_shared<FrontDoor>(std::move(socket), listener, settings_, meters_,
+                                  [this](FrontDoor& decided, FrontDoor::Outcome outcome) {
+                                    on_decided(decided, std::move(outcome));
+                                  }));
+  door->deadline = now() + opening_time;
+  door->open();
+}
+
+void Entrance::on_decided(FrontDoor& door, FrontDoor::Outcome outcome) {
+  const auto taken = take(doors_, door);
+  if (auto* const arrival = std::get_if<Arrival>(&outcome)) return arrived_(std::move(*arrival));
+  if (auto* const visit = std::get_if<FrontDoor::WebVisit>(&outcome)) {
+    return on_visit(std::move(*visit));
+  }
+  taken->close();
+  connections_.release();
+}
+
+void Entrance::on_visit(FrontDoor::WebVisit visit) {
+  ++(visit.arrival.connection->tls ? meters_.web_decrypted : meters_.web_passed);
+  auto& tunnel = tunnels_.emplace_back(std::make_shared<Tunnel>(
+      io_, std::move(visit),
+      [this](Tunnel& ended, Tunnel::Ending ending) { on_tunnel_ended(ended, ending); }));
+  tunnel->start();
+}
+
+void Entrance::on_tunnel_ended(Tunnel& tunnel, Tunnel::Ending ending) {
+  const auto taken = take(tunnels_, tunnel);
+  taken->close();
+  connections_.release();
+  if (ending == Tunnel::Ending::unreachable) count_unreachable();
+}
+
+void Entrance::count_unreachable() {
+  ++meters_.web_unreachable;
+  if (now() < complained_ + between_complaints) return;
+  complained_ = now();
+  log_warning("the web server that shares our port does not answer: see `web_server`");
+}
+
+void Entrance::close_overdue(SteadyTime time) {
+  auto closed = close_some(doors_, time) + close_some(tunnels_, time);
+  for (; closed > 0; --closed) connections_.release();
+}
+
+void Entrance::close() { close_overdue(SteadyTime::max()); }
+
+}  // namespace yuelao::server
