@@ -14,7 +14,8 @@ struct Resolved {
   std::vector<Step> steps;    // how they were found
 };
 
-// Where a URI leads (RFC 5928; RFC 8489 §8.1 for "stun" and "stuns"), 8 places at most.
+// Where a URI leads, 8 places at most. As browsers do, it takes RFC 5928 §3's transports and
+// the host's A and AAAA records, and asks for no NAPTR or SRV.
 // Blocks until `deadline` at most.
 Resolved resolve(const client::Uri& uri, SteadyTime deadline);
 
