@@ -163,8 +163,9 @@ void add_connections(Families& families, Shards shards) {
                "Connections for the web server that it did not take.")
       .value(total(shards, [](const auto& s) { return s.meters.web_unreachable; }));
   families
-      .counter("yuelao_proxy_headers_refused_total",
-               "Connections from a listed proxy that began with half a PROXY header or a broken one.")
+      .counter(
+          "yuelao_proxy_headers_refused_total",
+          "Connections from a listed proxy that began with half a PROXY header or a broken one.")
       .value(total(shards, [](const auto& s) { return s.meters.proxy_headers_refused; }));
   families.counter("yuelao_tls_handshakes_total", "TLS handshakes by result.")
       .value(total(shards, [](const auto& s) { return s.meters.tls_handshakes_succeeded; }),
