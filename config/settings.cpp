@@ -1,6 +1,7 @@
 #include "config/settings.hpp"
 
 #include <array>
+#include <type_traits>
 #include <utility>
 
 #include "config/values.hpp"
@@ -26,6 +27,23 @@ Read<void> assign(Read<From> value, To& to) {
   if (!value) return std::unexpected{std::move(value.error())};
   to = std::move(*value);
   return {};
+}
+
+// A duration, or `off`, which stands for `without`.
+template <typename To>
+Read<void> assign_unless_off(const Element& element, DurationBounds bounds,
+                             std::type_identity_t<To> without, To& to) {
+  if (element.kind == Element::Kind::scalar && element.text == "off") {
+    to = without;
+    return {};
+  }
+  auto duration = read_duration(element, bounds);
+  if (!duration) {
+    auto& sentence = duration.error().sentence;
+    sentence.pop_back();  // its full stop
+    sentence += ", or off.";
+  }
+  return assign(std::move(duration), to);
 }
 
 template <typename Enum, std::size_t n>
@@ -99,11 +117,7 @@ constexpr std::array all_settings{
             }},
     Setting{"address_check",
             [](E element, D draft) {
-              const bool off = element.kind == Element::Kind::scalar && element.text == "off";
-              if (off) draft.config.address_check = 0s;
-              return off ? Read<void>{}
-                         : assign(read_duration(element, address_checks),
-                                  draft.config.address_check);
+              return assign_unless_off(element, address_checks, 0s, draft.config.address_check);
             }},
     Setting{"relay.addresses",
             [](E element, D draft) {
@@ -203,8 +217,8 @@ constexpr std::array all_settings{
             }},
     Setting{"lifetimes.longest_credential",
             [](E element, D draft) {
-              return assign(read_duration(element, credential_lifetimes),
-                            draft.config.turn.credentials.longest_rest_lifetime);
+              return assign_unless_off(element, credential_lifetimes, {},
+                                       draft.config.turn.credentials.longest_rest_lifetime);
             }},
     Setting{"software", read_software},
     Setting{"metrics",

@@ -57,16 +57,23 @@ void Background::State::work() {
   }
 }
 
-Background::Background(boost::asio::io_context& io) : state_{std::make_shared<State>(io)} {
-  std::thread{[state = state_] { state->work(); }}.detach();
-}
+Background::Background(boost::asio::io_context& io)
+    : state_{std::make_shared<State>(io)}, thread_{[state = state_] { state->work(); }} {}
 
 Background::~Background() {
   std::unique_lock lock{state_->mutex};
   state_->jobs.clear();
-  state_->news.wait_for(lock, patience, [this] { return !state_->busy; });
+  const bool idle = state_->news.wait_for(lock, patience, [this] { return !state_->busy; });
   state_->io = nullptr;
   state_->news.notify_all();
+  lock.unlock();
+  // What libraries keep for the thread (OpenSSL's errors) goes with it: an end of the
+  // process that overtakes the thread's would leak that.
+  if (idle) {
+    thread_.join();
+  } else {
+    thread_.detach();
+  }
 }
 
 void Background::run(Job job) {

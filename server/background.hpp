@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <thread>
 
 #include <boost/asio/io_context.hpp>
 
@@ -27,6 +28,7 @@ class Background {
  private:
   struct State;
   std::shared_ptr<State> state_;
+  std::thread thread_;
 };
 
 }  // namespace yuelao::server

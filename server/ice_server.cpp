@@ -115,9 +115,9 @@ std::expected<StaticUser, std::string> make_rest_credential(const turn::Credenti
         "there is no user of this name and no secret to make one: name one of "
         "`users`, or add a secret to `secrets`."};
   }
-  if (lifetime > longest) {
+  if (longest && lifetime > *longest) {
     return std::unexpected{"the server refuses credentials longer than " +
-                           config::to_string(longest) +
+                           config::to_string(*longest) +
                            ": ask for less, or raise `lifetimes.longest_credential`."};
   }
   const auto expiry = (now + lifetime).time_since_epoch().count();

@@ -20,6 +20,7 @@
 #include "server/connection_limit.hpp"
 #include "server/credential_service.hpp"
 #include "server/log.hpp"
+#include "server/mailbox.hpp"
 #include "server/process.hpp"
 #include "server/random.hpp"
 #include "server/reload.hpp"
@@ -64,7 +65,8 @@ void require_md5() {
 unsigned shard_count(const config::Config& config, PortRange ports) {
   const unsigned wanted =
       config.threads != 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
-  return static_cast<unsigned>(std::min<std::size_t>(wanted, ports.size()));
+  return static_cast<unsigned>(
+      std::min<std::size_t>({wanted, ports.size(), turn::RelayDirectory::most_shards}));
 }
 
 config::Config completed(config::Config config) {
@@ -118,6 +120,7 @@ struct Server::State {
   SharedQuota quota;
   ConnectionLimit connections;
   std::vector<Listening> listening;
+  std::optional<Mailboxes> mailboxes;
   std::vector<std::unique_ptr<Shard>> shards;
   std::vector<std::thread> threads;
   asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
@@ -140,10 +143,13 @@ void Server::State::create_shards() {
   const unsigned count = shard_count(config, ports);
   Listeners listeners = open_listeners(config.listen, count);
   listening = std::move(listeners.addresses);
+  mailboxes.emplace(count);
   for (unsigned i = 0; i < count; ++i) {
     auto& shard = shards.emplace_back(std::make_unique<Shard>(
         config.turn, slice_of(ports, i, count),
-        Shard::Common{.turn = {quota, directory}, .connections = connections}));
+        Shard::Common{.turn = {quota, directory, static_cast<turn::ShardNumber>(i)},
+                      .connections = connections,
+                      .mailboxes = *mailboxes}));
     shard->use_certificate(tls);
     for (auto& socket : listeners.shards[i].datagrams) shard->add_listener(std::move(socket));
     for (auto& [transport, socket] : listeners.shards[i].streams) {

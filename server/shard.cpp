@@ -37,8 +37,12 @@ Now read_clock() {
 
 Shard::Shard(const turn::Options& options, PortRange ports, Common common)
     : connections_{common.connections},
+      mailboxes_{common.mailboxes},
+      mailbox_{common.mailboxes.of(common.turn.shard)},
       engine_{options, common.turn, random_},
-      relays_{options.relay_addresses, ports, poller_, random_} {}
+      relays_{options.relay_addresses, ports, poller_, random_} {
+  mailbox_.on_first([this] { asio::post(context_, [this] { serve_mailbox(); }); });
+}
 
 void Shard::add_listener(UdpSocket socket) {
   const auto ref = SocketRef::listener(static_cast<std::uint32_t>(listeners_.size()));
@@ -153,6 +157,16 @@ void Shard::visit_relay(SocketRef ref, Now now) {
   meters_.receive_overflows += socket->take_overflows();
 }
 
+void Shard::serve_mailbox() {
+  const Now now = read_clock();
+  mailbox_.take([&](const turn::Handover& handover) {
+    make_room();
+    engine_.on_handover(handover, now, outbox_);
+  });
+  settle(now);
+  count_round(now.steady);
+}
+
 void Shard::make_room() {
   if (!outbox_.has_room()) flush_sends();
 }
@@ -181,11 +195,21 @@ void Shard::flush_sends() {
     }
   }
   sender_.flush();
+  flush_handovers();
   for (const SocketRef ref : writing_) {
     if (auto* const client = streams_.find(ref)) client->write();
   }
   writing_.clear();
   outbox_.clear_sends();
+}
+
+// A full mailbox drops, as a full socket does.
+void Shard::flush_handovers() {
+  for (const turn::Handover& handover : outbox_.handovers()) {
+    if (mailboxes_.of(handover.shard).post(handover) == Mailbox::Posted::full) {
+      ++engine_.counters().drops[static_cast<std::size_t>(Drop::send_queue_full)];
+    }
+  }
 }
 
 void Shard::send_to_stream(const turn::Send& send) {
@@ -248,7 +272,7 @@ void Shard::close_overdue_streams(Now now) {
   std::vector<SocketRef> overdue;
   streams_.for_each([&](StreamClient& client) {
     if (now.steady < client.deadline) return;
-    if (!client.finishing() && engine_.has_allocation(client.path().tuple)) {
+    if (!client.finishing() && engine_.has_allocation(client.path())) {
       client.deadline = now.steady + idle_time;
     } else {
       overdue.push_back(client.path().socket);

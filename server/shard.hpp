@@ -14,6 +14,7 @@
 #include "protocol/turn/outbox.hpp"
 #include "server/connection_limit.hpp"
 #include "server/datagram_pool.hpp"
+#include "server/mailbox.hpp"
 #include "server/meters.hpp"
 #include "server/random.hpp"
 #include "server/relay_ports.hpp"
@@ -33,8 +34,9 @@ class Shard final : private StreamHost {
  public:
   // What all shards of a server have in common; outlives them.
   struct Common {
-    turn::Shared turn;
+    turn::Shared turn;  // with this shard's own number
     ConnectionLimit& connections;
+    Mailboxes& mailboxes;
   };
 
   // `ports` is this shard's own slice of the relay ports.
@@ -68,9 +70,11 @@ class Shard final : private StreamHost {
   void visit(turn::SocketRef ref, Now now);
   void visit_listener(turn::SocketRef ref, Now now);
   void visit_relay(turn::SocketRef ref, Now now);
+  void serve_mailbox();
   void make_room();
   void settle(Now now);
   void flush_sends();
+  void flush_handovers();
   void send_to_stream(const turn::Send& send);
   void count_round(SteadyTime begin);
 
@@ -92,6 +96,8 @@ class Shard final : private StreamHost {
   boost::asio::io_context context_{1};
   SystemRandom random_;
   ConnectionLimit& connections_;
+  Mailboxes& mailboxes_;
+  Mailbox& mailbox_;
   turn::Engine engine_;
   turn::Outbox outbox_;
   Meters meters_;

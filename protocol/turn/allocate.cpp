@@ -69,8 +69,8 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
 
   // Step 2: one allocation per five-tuple. The same transaction is a retransmission
   // and gets the same answer again, once there is one.
-  end_if_expired(request.tuple(), now, out);
-  if (const auto* existing = allocations_.find(request.tuple())) {
+  end_if_expired(request.path(), now, out);
+  if (const auto* existing = allocations_.find(request.path())) {
     if (existing->reply_to.id != message.transaction_id() || existing->user != request.user()) {
       return Refusal{ErrorCode::allocation_mismatch};
     }
@@ -133,8 +133,9 @@ void Engine::on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure
     return reply(to, Refusal{ErrorCode::insufficient_capacity}, path, &key, now, out);
   }
   allocation->state = Allocation::State::open;
-  allocation->relayed = directory_.add(*bound);
+  allocation->relayed = directory_.add(*bound, shard_);
   allocation->bound = bound->address;
+  allocations_.index_relay(*allocation);
   ++counters_.allocations_created;
   out.command(notice(*allocation, Notice::Event::allocation_created));
   reply(to, allocated(*allocation, now), path, &key, now, out);

@@ -57,6 +57,7 @@ struct Allocation {
   std::vector<Permission> permissions;
   std::vector<ChannelBinding> channels;
 
+  Endpoint bound_endpoint() const { return {bound, relayed.port}; }
   bool open(Now now) const { return state == State::open && !expired(now); }
   bool expired(Now now) const { return expires <= now.steady; }
 

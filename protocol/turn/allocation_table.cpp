@@ -14,23 +14,30 @@ Allocation& AllocationTable::insert(const ClientPath& path) {
   slot.allocation = Allocation{};
   slot.allocation.id = {index, slot.generation};
   slot.allocation.path = path;
-  by_tuple_.emplace(path.tuple, index);
+  by_path_.emplace(path, index);
   return slot.allocation;
 }
 
 void AllocationTable::erase(RelayId id) {
   if (find(id) == nullptr) return;
   auto& slot = slots_[id.index];
-  by_tuple_.erase(slot.allocation.path.tuple);
+  by_path_.erase(slot.allocation.path);
+  if (slot.allocation.state == Allocation::State::open) {
+    by_bound_.erase(slot.allocation.bound_endpoint());
+  }
   slot.allocation = Allocation{};  // gives back its lists, and forgets user and key
   slot.used = false;
   ++slot.generation;
   free_.push_back(id.index);
 }
 
-Allocation* AllocationTable::find(const FiveTuple& tuple) {
-  const auto found = by_tuple_.find(tuple);
-  return found == by_tuple_.end() ? nullptr : &slots_[found->second].allocation;
+void AllocationTable::index_relay(const Allocation& allocation) {
+  by_bound_.insert_or_assign(allocation.bound_endpoint(), allocation.id.index);
+}
+
+Allocation* AllocationTable::find(const ClientPath& path) {
+  const auto found = by_path_.find(path);
+  return found == by_path_.end() ? nullptr : &slots_[found->second].allocation;
 }
 
 Allocation* AllocationTable::find(RelayId id) {
@@ -39,17 +46,27 @@ Allocation* AllocationTable::find(RelayId id) {
   return slot.used && slot.generation == id.generation ? &slot.allocation : nullptr;
 }
 
+const Allocation* AllocationTable::find_bound(const Endpoint& bound) const {
+  const auto found = by_bound_.find(bound);
+  return found == by_bound_.end() ? nullptr : &slots_[found->second].allocation;
+}
+
 bool AllocationTable::consistent() const {
   std::size_t used = 0;
+  std::size_t open = 0;
   for (std::uint32_t index = 0; index < slots_.size(); ++index) {
     const auto& slot = slots_[index];
     if (!slot.used) continue;
     ++used;
-    const auto found = by_tuple_.find(slot.allocation.path.tuple);
-    if (found == by_tuple_.end() || found->second != index) return false;
+    const auto found = by_path_.find(slot.allocation.path);
+    if (found == by_path_.end() || found->second != index) return false;
     if (slot.allocation.id != RelayId{index, slot.generation}) return false;
+    if (slot.allocation.state != Allocation::State::open) continue;
+    ++open;
+    if (find_bound(slot.allocation.bound_endpoint()) != &slot.allocation) return false;
   }
-  return used == by_tuple_.size() && used + free_.size() == slots_.size();
+  return open == by_bound_.size() && used == by_path_.size() &&
+         used + free_.size() == slots_.size();
 }
 
 }  // namespace yuelao::turn

@@ -53,6 +53,7 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
     : options_{options},
       quota_{shared.quota},
       directory_{shared.directory},
+      shard_{shared.shard},
       random_{random},
       authentication_{options},
       policy_{options.peers} {
@@ -98,7 +99,7 @@ void Engine::on_request(const Request& request, Now now, Outbox& out) {
   // TURN has no RFC 3489 form (RFC 8656 §5).
   if (!known || message.transaction_id().classic()) return drop(Drop::unknown_method);
 
-  const auto* allocation = allocations_.find(request.path.tuple);
+  const auto* allocation = allocations_.find(request.path);
   std::optional<KnownUser> user;
   if (allocation != nullptr) user.emplace(allocation->user, allocation->key);
   const auto authenticated = authentication_.check(request, user, now.wall);
@@ -116,7 +117,7 @@ Answer Engine::dispatch(const AuthenticatedRequest& request, Now now, Outbox& ou
 
 // RFC 8656 §5: what holds for every request but Allocate.
 Answer Engine::on_allocation(const AuthenticatedRequest& request, Now now, Outbox& out) {
-  auto* const allocation = allocations_.find(request.tuple());
+  auto* const allocation = allocations_.find(request.path());
   if (allocation == nullptr || !allocation->open(now)) {
     return Refusal{ErrorCode::allocation_mismatch};
   }
@@ -159,10 +160,8 @@ void Engine::count(stun::Method method, const Answer& answer) {
 }
 
 void Engine::on_client_closed(const ClientPath& path, Now, Outbox& out) {
-  auto* const allocation = allocations_.find(path.tuple);
-  if (allocation != nullptr && allocation->path.socket == path.socket) {
-    end(*allocation, Notice::Event::allocation_deleted, out);
-  }
+  auto* const allocation = allocations_.find(path);
+  if (allocation != nullptr) end(*allocation, Notice::Event::allocation_deleted, out);
 }
 
 void Engine::advance(Now now, Outbox& out) {
@@ -171,7 +170,7 @@ void Engine::advance(Now now, Outbox& out) {
     // Gone, or an earlier reminder of one that was scheduled anew.
     if (allocation == nullptr || now.steady < allocation->wakes) return;
     if (!allocation->expired(now)) return wake_at_expiry(*allocation, now);
-    end_if_expired(allocation->path.tuple, now, out);
+    end_if_expired(allocation->path, now, out);
   });
 }
 
@@ -179,8 +178,8 @@ void Engine::wake_at_expiry(Allocation& allocation, Now now) {
   allocation.wakes = expiry_.schedule(allocation.id, allocation.expires, now.steady);
 }
 
-void Engine::end_if_expired(const FiveTuple& tuple, Now now, Outbox& out) {
-  auto* const allocation = allocations_.find(tuple);
+void Engine::end_if_expired(const ClientPath& path, Now now, Outbox& out) {
+  auto* const allocation = allocations_.find(path);
   if (allocation == nullptr || !allocation->expired(now)) return;
   ++counters_.allocations_expired;
   end(*allocation, Notice::Event::allocation_expired, out);

@@ -28,6 +28,7 @@ enum class RelayFailure : std::uint8_t { no_port, no_descriptor, bind_failed };
 struct Shared {
   Quota& quota;                     // outlives the engines
   const RelayDirectory& directory;  // each engine gets a copy of its own
+  ShardNumber shard = 0;            // whose engine it is
 };
 
 // The sans-IO TURN server of one shard: all its state and every decision, no socket,
@@ -45,6 +46,8 @@ class Engine {
   void on_client_message(const ClientPath& path, Bytes message, Now now, Outbox& out);
   // A datagram that reached the relay's socket. `peer` is its source address.
   void on_peer_datagram(RelayId relay, const Endpoint& peer, Bytes payload, Now now, Outbox& out);
+  // What another shard's engine handed over to this one.
+  void on_handover(const Handover& handover, Now now, Outbox& out);
   // The outcome of OpenRelay: the endpoint's address is RelayAddress::bound.
   void on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure> bound, Now now,
                        Outbox& out);
@@ -70,7 +73,7 @@ class Engine {
   Gauges gauges(Now now) const;
   std::size_t allocation_count() const { return allocations_.size(); }
   // A stream without one may be closed when it is idle.
-  bool has_allocation(const FiveTuple& tuple) const { return allocations_.contains(tuple); }
+  bool has_allocation(const ClientPath& path) const { return allocations_.contains(path); }
 
   // True when the tables, counters and expiry agree with each other; for tests and fuzzing.
   bool consistent() const;
@@ -93,6 +96,9 @@ class Engine {
                              Outbox& out);
   void relay_to_peer(const Allocation& allocation, const Endpoint& peer, Bytes payload, Now now,
                      Outbox& out);
+  void hand_over(const Handover& handover, Now now, Outbox& out);
+  void relay_to_client(const Allocation* allocation, const Endpoint& source, Bytes payload, Now now,
+                       Outbox& out);
 
   void reply(const ReplyTo& to, const Answer& answer, const ClientPath& path,
              const stun::Md5Key* key, Now now, Outbox& out);
@@ -104,7 +110,7 @@ class Engine {
   std::chrono::seconds initial_lifetime(const stun::Message& message) const;
   Success allocated(const Allocation& allocation, Now now) const;
   void wake_at_expiry(Allocation& allocation, Now now);
-  void end_if_expired(const FiveTuple& tuple, Now now, Outbox& out);
+  void end_if_expired(const ClientPath& path, Now now, Outbox& out);
   void end(Allocation& allocation, Notice::Event event, Outbox& out);
   Notice notice(const Allocation& allocation, Notice::Event event) const;
 
@@ -120,6 +126,7 @@ class Engine {
   Options options_;
   Quota& quota_;
   RelayDirectory directory_;
+  ShardNumber shard_;
   Random& random_;
   Authentication authentication_;
   PeerPolicy policy_;

@@ -28,8 +28,8 @@ struct Credentials {
   // so that one can be rotated out while its credentials still live.
   std::vector<Secret> rest_secrets;
   // REST user names that expire later than this from now are refused: somebody wrote
-  // milliseconds, or wants a credential for ever.
-  std::chrono::seconds longest_rest_lifetime = 48h;
+  // milliseconds, or wants a credential for ever. Unset, every expiry to come is taken.
+  std::optional<std::chrono::seconds> longest_rest_lifetime = 48h;
 };
 
 // An address that relays are opened on. `bound` is the one this machine has;
@@ -57,6 +57,9 @@ struct Limits {
   std::uint32_t allocations_per_user = 0;
   // Per client prefix: an IPv4 address, or an IPv6 /64. An office behind one NAT shares it.
   std::uint32_t allocations_per_prefix = 500;
+  // Clients at these addresses are not counted by prefix: proxies, each of which stands
+  // for many clients.
+  std::vector<IpRange> proxies{};
   std::uint32_t permissions_per_allocation = 100;
   std::uint32_t channels_per_allocation = 100;
 };

@@ -6,6 +6,7 @@ namespace yuelao::turn {
 
 Outbox::Outbox() : scratch_{std::make_unique<std::byte[]>(scratch_limit)} {
   sends_.reserve(send_limit);
+  handovers_.reserve(send_limit);
   commands_.reserve(send_limit);
 }
 
@@ -16,6 +17,7 @@ void Outbox::clear() {
 
 void Outbox::clear_sends() {
   sends_.clear();
+  handovers_.clear();
   scratch_used_ = 0;
 }
 

@@ -26,6 +26,16 @@ struct Send {
   std::uint8_t padding = 0;
 };
 
+// A datagram from one relay of this server to another that lives in a different shard: it
+// goes there inside the process, and into on_handover() of that shard's engine. The payload
+// lives as a Send's does.
+struct Handover {
+  ShardNumber shard;
+  Endpoint relay;   // where it goes to, as bound
+  Endpoint source;  // the relay it comes from, as bound
+  Bytes payload;
+};
+
 // RFC 8656 §18.7: which ports will do for a relay.
 enum class Parity : std::uint8_t { any, even };
 
@@ -61,20 +71,24 @@ using Command = std::variant<OpenRelay, CloseRelay, CloseClient, Notice>;
 class Outbox {
  public:
   // Sends before the outbox must be flushed, and the octets composed messages may
-  // take. Every entry of the engine needs at most one send and `message_limit` octets.
+  // take. Every entry of the engine needs at most one send or handover, and
+  // `message_limit` octets.
   static constexpr std::size_t send_limit = 64;
   static constexpr std::size_t message_limit = 1536;
 
   Outbox();
 
   bool has_room() const {
-    return sends_.size() < send_limit && scratch_used_ + message_limit <= scratch_limit;
+    return sends_.size() + handovers_.size() < send_limit &&
+           scratch_used_ + message_limit <= scratch_limit;
   }
   std::span<const Send> sends() const { return sends_; }
+  std::span<const Handover> handovers() const { return handovers_; }
   std::span<const Command> commands() const { return commands_; }
-  // Forgets sends, commands and composed octets; drops stay counted with the engine.
+  // Forgets sends, handovers, commands and composed octets; drops stay counted with the
+  // engine.
   void clear();
-  // Forgets the commands alone, once they are carried out.
+  // The same, but keeps the commands.
   void clear_sends();
   std::vector<Command> take_commands();
 
@@ -82,12 +96,14 @@ class Outbox {
   MutableBytes scratch();        // message_limit octets to compose into
   Bytes keep(std::size_t size);  // the first `size` of them stay until clear()
   void send(const Send& send) { sends_.push_back(send); }
+  void hand_over(const Handover& handover) { handovers_.push_back(handover); }
   void command(Command command) { commands_.push_back(std::move(command)); }
 
  private:
   static constexpr std::size_t scratch_limit = send_limit * message_limit;
 
   std::vector<Send> sends_;
+  std::vector<Handover> handovers_;
   std::vector<Command> commands_;
   std::unique_ptr<std::byte[]> scratch_;
   std::size_t scratch_used_ = 0;

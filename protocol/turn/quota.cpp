@@ -1,5 +1,7 @@
 #include "protocol/turn/quota.hpp"
 
+#include <algorithm>
+
 #include "protocol/ip_range.hpp"
 
 namespace yuelao::turn {
@@ -28,13 +30,19 @@ Admission QuotaLedger::admit(std::string_view user, const IpAddress& client) {
   const auto prefix = client_prefix(client);
   if (full(total_, limits_.allocations)) return Admission::server_full;
   if (full(count_of(by_user_, name), limits_.allocations_per_user)) return Admission::user_full;
-  if (full(count_of(by_prefix_, prefix), limits_.allocations_per_prefix)) {
+  if (full(count_of(by_prefix_, prefix), limits_.allocations_per_prefix) && !is_proxy(client)) {
     return Admission::prefix_full;
   }
   ++by_user_[name];
   ++by_prefix_[prefix];
   ++total_;
   return Admission::admitted;
+}
+
+// They are counted all the same, so that release() fits whatever the limits were.
+bool QuotaLedger::is_proxy(const IpAddress& client) const {
+  return std::ranges::any_of(limits_.proxies,
+                             [&](const IpRange& range) { return range.contains(client); });
 }
 
 void QuotaLedger::release(std::string_view user, const IpAddress& client) {

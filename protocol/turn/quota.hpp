@@ -38,6 +38,8 @@ class QuotaLedger final : public Quota {
   std::size_t prefixes() const { return by_prefix_.size(); }
 
  private:
+  bool is_proxy(const IpAddress& client) const;
+
   Limits limits_;
   std::uint64_t total_ = 0;
   boost::unordered_flat_map<std::string, std::uint32_t> by_user_;

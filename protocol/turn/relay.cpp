@@ -41,7 +41,7 @@ void Engine::relay_channel_data(const ClientPath& path, Bytes message, Now now, 
   const std::size_t size = load_u16(message.subspan(2));
   if (!number || message.size() - channel_header_bytes < size) return drop(Drop::malformed);
 
-  const auto* allocation = allocations_.find(path.tuple);
+  const auto* allocation = allocations_.find(path);
   if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
   const auto* channel = allocation->channel(*number, now);
   if (channel == nullptr) return drop(Drop::no_channel);
@@ -57,7 +57,7 @@ void Engine::relay_send_indication(const ClientPath& path, const stun::Message& 
   const auto data = message.get(attribute::data);
   if (!peer || !data) return drop(Drop::malformed);
 
-  const auto* allocation = allocations_.find(path.tuple);
+  const auto* allocation = allocations_.find(path);
   if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
   relay_to_peer(*allocation, *peer, *data, now, out);
 }
@@ -68,10 +68,15 @@ void Engine::relay_to_peer(const Allocation& allocation, const Endpoint& peer, B
   if (peer.address.family() != allocation.family) return drop(Drop::wrong_family);
   const auto* permission = allocation.permission_for(peer.address, now);
   if (permission == nullptr) return drop(Drop::no_permission);
-  if (permission->live_relays_only && !directory_.live(peer)) return drop(Drop::forbidden_peer);
+  const auto owner = permission->here ? directory_.owner(peer) : std::nullopt;
+  if (permission->live_relays_only && !owner) return drop(Drop::forbidden_peer);
 
   ++counters_.client_to_peer.packets;
   counters_.client_to_peer.bytes += payload.size();
+  if (owner) {
+    return hand_over({*owner, directory_.to_bound(peer), allocation.bound_endpoint(), payload}, now,
+                     out);
+  }
   out.send({.from = SocketRef::relay(allocation.id),
             .source = {},
             .to = permission->here ? directory_.to_bound(peer) : peer,
@@ -79,9 +84,25 @@ void Engine::relay_to_peer(const Allocation& allocation, const Endpoint& peer, B
             .payload = payload});
 }
 
+// Between two relays of this server no datagram has to leave the process: it goes into the
+// other one as if it had come by the network.
+void Engine::hand_over(const Handover& handover, Now now, Outbox& out) {
+  if (handover.shard != shard_) return out.hand_over(handover);
+  on_handover(handover, now, out);
+}
+
+void Engine::on_handover(const Handover& handover, Now now, Outbox& out) {
+  relay_to_client(allocations_.find_bound(handover.relay), handover.source, handover.payload, now,
+                  out);
+}
+
 void Engine::on_peer_datagram(RelayId relay, const Endpoint& source, Bytes payload, Now now,
                               Outbox& out) {
-  const auto* allocation = allocations_.find(relay);
+  relay_to_client(allocations_.find(relay), source, payload, now, out);
+}
+
+void Engine::relay_to_client(const Allocation* allocation, const Endpoint& source, Bytes payload,
+                             Now now, Outbox& out) {
   if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
   const auto peer = directory_.to_advertised(source);
   if (allocation->permission_for(peer.address, now) == nullptr) return drop(Drop::no_permission);

@@ -6,30 +6,19 @@
 namespace yuelao::turn {
 namespace {
 
-constexpr std::uint64_t bit_of(std::uint16_t port) { return std::uint64_t{1} << port % 64U; }
-
 bool names(const RelayAddress& relay, const IpAddress& address) {
   return relay.advertised == address || relay.bound == address;
 }
 
 }  // namespace
 
-bool RelayDirectory::Entry::live(std::uint16_t port) const {
-  return ((*ports)[port / 64U].load(std::memory_order_relaxed) & bit_of(port)) != 0;
+std::uint8_t RelayDirectory::Entry::at(std::uint16_t port) const {
+  return (*ports)[port].load(std::memory_order_relaxed);
 }
 
 bool RelayDirectory::Entry::idle() const {
   return std::ranges::all_of(
-      *ports, [](const auto& word) { return word.load(std::memory_order_relaxed) == 0; });
-}
-
-void RelayDirectory::Entry::set(std::uint16_t port, bool live) const {
-  auto& word = (*ports)[port / 64U];
-  if (live) {
-    word.fetch_or(bit_of(port), std::memory_order_relaxed);
-  } else {
-    word.fetch_and(~bit_of(port), std::memory_order_relaxed);
-  }
+      *ports, [](const auto& owner) { return owner.load(std::memory_order_relaxed) == 0; });
 }
 
 RelayDirectory::RelayDirectory(const std::vector<RelayAddress>& addresses) { follow(addresses); }
@@ -61,25 +50,30 @@ const RelayDirectory::Entry* RelayDirectory::find(std::uint16_t port, Matches ma
   return found;
 }
 
-Endpoint RelayDirectory::add(const Endpoint& bound) {
+Endpoint RelayDirectory::add(const Endpoint& bound, ShardNumber shard) {
   const auto entry = std::ranges::find_if(entries_, [&](const Entry& one) {
     return one.current && one.address.bound == bound.address;
   });
   if (entry == entries_.end()) return bound;
-  entry->set(bound.port, true);
+  (*entry->ports)[bound.port].store(static_cast<std::uint8_t>(shard + 1),
+                                    std::memory_order_relaxed);
   return {entry->address.advertised, bound.port};
 }
 
 void RelayDirectory::remove(const Endpoint& advertised, const IpAddress& bound) {
   const auto entry =
       std::ranges::find(entries_, RelayAddress{advertised.address, bound}, &Entry::address);
-  if (entry != entries_.end()) entry->set(advertised.port, false);
+  if (entry != entries_.end()) (*entry->ports)[advertised.port].store(0, std::memory_order_relaxed);
 }
 
-bool RelayDirectory::live(const Endpoint& peer) const {
-  return std::ranges::any_of(entries_, [&](const Entry& entry) {
-    return names(entry.address, peer.address) && entry.live(peer.port);
-  });
+std::optional<ShardNumber> RelayDirectory::owner(const Endpoint& peer) const {
+  for (const auto& entry : entries_) {
+    if (!names(entry.address, peer.address)) continue;
+    if (const auto owner = entry.at(peer.port); owner != 0) {
+      return static_cast<ShardNumber>(owner - 1);
+    }
+  }
+  return std::nullopt;
 }
 
 Endpoint RelayDirectory::to_bound(const Endpoint& peer) const {

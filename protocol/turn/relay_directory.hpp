@@ -9,14 +9,15 @@
 
 #include "protocol/endpoint.hpp"
 #include "protocol/turn/options.hpp"
+#include "protocol/turn/socket_ref.hpp"
 
 namespace yuelao::turn {
 
-// Which relayed transport addresses are live anywhere on this server: those are legal
-// peers, the other ports of the same addresses are not (two relay-only clients that
-// meet here; Jitsi's pre-call test).
+// Which relayed transport addresses are live anywhere on this server, and in which shard:
+// those are legal peers, the other ports of the same addresses are not (two relay-only
+// clients that meet here; Jitsi's pre-call test).
 //
-// A copy knows the same relays: which ports are live is shared among copies, a bit a
+// A copy knows the same relays: which ports are live is shared among copies, an octet a
 // port, relaxed atomics, no lock. The list of addresses is each copy's own, so that a
 // shard's never changes under it.
 class RelayDirectory {
@@ -27,12 +28,17 @@ class RelayDirectory {
   // the address its client was told, until a later call finds nothing live there.
   void follow(const std::vector<RelayAddress>& addresses);
 
-  // Notes a relay that was opened on `bound`; the address its client is told.
-  Endpoint add(const Endpoint& bound);
+  // Shards have numbers below this.
+  static constexpr std::size_t most_shards = 255;
+
+  // Notes a relay that `shard` opened on `bound`; the address its client is told.
+  Endpoint add(const Endpoint& bound, ShardNumber shard);
   // `advertised` is what add() gave for a relay on `bound`.
   void remove(const Endpoint& advertised, const IpAddress& bound);
   // `peer` may name the advertised or the bound address.
-  bool live(const Endpoint& peer) const;
+  bool live(const Endpoint& peer) const { return owner(peer).has_value(); }
+  // The shard it lives in; empty where no relay is live.
+  std::optional<ShardNumber> owner(const Endpoint& peer) const;
 
   // Behind a 1:1 NAT a datagram to an advertised address would have to hairpin; it is
   // sent to the bound address instead, and its source is read back as advertised. Of an
@@ -51,7 +57,8 @@ class RelayDirectory {
   std::vector<IpAddress> addresses() const;
 
  private:
-  using Ports = std::array<std::atomic<std::uint64_t>, 65536 / 64>;
+  // By port: 0, or one more than the number of the shard whose relay is live there.
+  using Ports = std::array<std::atomic<std::uint8_t>, 65536>;
 
   // Current ones first; a pair of addresses once.
   struct Entry {
@@ -59,9 +66,9 @@ class RelayDirectory {
     bool current = true;
     std::shared_ptr<Ports> ports;
 
-    bool live(std::uint16_t port) const;
+    std::uint8_t at(std::uint16_t port) const;
+    bool live(std::uint16_t port) const { return at(port) != 0; }
     bool idle() const;
-    void set(std::uint16_t port, bool live) const;
   };
 
   // The entry that answers for `peer`: where its port is live, else a current one.

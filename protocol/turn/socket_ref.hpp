@@ -7,6 +7,9 @@
 
 namespace yuelao::turn {
 
+// Which of a server's engines: each belongs to one shard.
+using ShardNumber = std::uint8_t;
+
 // An index into a table whose slots are used again, with the slot's generation: a
 // late event for what used the slot before misses instead of hitting its successor.
 struct RelayId {
@@ -31,10 +34,16 @@ struct SocketRef {
   friend constexpr auto operator<=>(SocketRef, SocketRef) = default;
 };
 
-// Where a client's message came in, and so where its answer goes out.
+// Where a client's message came in, and so where its answer goes out. It is also what an
+// allocation belongs to (RFC 8656 §2.2): behind a proxy a stream's five-tuple is hearsay,
+// and two connections that claim the same one stay two clients.
 struct ClientPath {
   SocketRef socket;
   FiveTuple tuple;
+
+  friend constexpr bool operator==(const ClientPath&, const ClientPath&) = default;
 };
+// For boost::unordered. Paths that differ in the socket alone are rare.
+inline std::size_t hash_value(const ClientPath& path) { return hash_value(path.tuple); }
 
 }  // namespace yuelao::turn

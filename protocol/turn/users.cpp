@@ -41,7 +41,9 @@ Candidates Users::keys_of(std::string_view name, WallTime now) const {
 
 bool Users::rest_name_valid(std::string_view name, WallTime now) const {
   const auto expiry = expiry_in(name);
-  return expiry && now < *expiry && *expiry <= now + credentials_.longest_rest_lifetime;
+  if (!expiry || *expiry <= now) return false;
+  const auto& longest = credentials_.longest_rest_lifetime;
+  return !longest || *expiry <= now + *longest;
 }
 
 }  // namespace yuelao::turn

@@ -111,6 +111,14 @@ TEST_CASE("a STUN server to ask has a name or an address, and a port") {
   CHECK(good("address_check: 5m").address_check == std::chrono::minutes{5});
 }
 
+TEST_CASE("a REST credential may last as long as the operator says, or for ever") {
+  const auto longest = [](std::string_view text) {
+    return good(text).turn.credentials.longest_rest_lifetime;
+  };
+  CHECK(longest("lifetimes: {longest_credential: 3650d}") == 24h * 3650);
+  CHECK_FALSE(longest("lifetimes: {longest_credential: off}"));
+}
+
 TEST_CASE("every other setting reaches its place") {
   const auto config = good(R"(
 relay: {addresses: [10.0.0.5, 2001:db8::5], ports: 50000-50099}

@@ -3,6 +3,7 @@
 import puppeteer from 'puppeteer-core';
 
 import {page_commands} from './page_commands.js';
+import {serve_files} from './web_files.js';
 
 const launches = {
   chromium: (home) => ({
@@ -31,6 +32,7 @@ let page;
 
 const commands = {
   ...page_commands(() => page),
+  serve_files,
   async launch(name, home) {
     browser = await puppeteer.launch({...launches[name](home), headless: true, timeout: 60000});
     page = await browser.newPage();

@@ -10,29 +10,9 @@ import {pathToFileURL} from 'node:url';
 import {Browser} from './browser.js';
 import {call, hang_up} from './call.js';
 import {issue} from './certificate.js';
+import {address, build_homes, second_address} from './homes.js';
 import {Network} from './network.js';
 import {program, start_server} from './server.js';
-
-const address = '203.0.113.1';
-const second_address = '203.0.113.2'; // only two destinations tell what a NAT does
-
-function build(network) {
-  const center = network.add('internet');
-  network.bridge(center, 'internet', `${address}/24`);
-  network.address(center, 'internet', `${second_address}/24`);
-  const homes = [1, 2].map((i) => {
-    const router = network.add(`router${i}`);
-    const space = network.add(`client${i}`);
-    network.link({space: router, device: 'outside', addresses: [`203.0.113.${10 + i}/24`]},
-                 {space: center, device: `home${i}`});
-    network.plug(center, `home${i}`, 'internet');
-    network.link({space, device: 'uplink', addresses: ['192.168.1.2/24']},
-                 {space: router, device: 'inside', addresses: ['192.168.1.1/24']});
-    network.route(space, 'default', 'via', '192.168.1.1');
-    return {router, space};
-  });
-  return {center, homes};
-}
 
 describe('two browsers behind NATs', {timeout: 150_000}, () => {
   const network = new Network();
@@ -43,7 +23,7 @@ describe('two browsers behind NATs', {timeout: 150_000}, () => {
   let check;
 
   before(async () => {
-    const {center, homes} = build(network);
+    const {center, homes} = build_homes(network, 2);
     check = join(network.directory, 'check.html');
     writeFileSync(check, execFileSync(program, ['web-page']));
     routers = homes.map(({router}) => router);

@@ -75,6 +75,14 @@ function total(reports, type, field) {
       .reduce((sum, report) => sum + (report[field] ?? 0), 0);
 }
 
+function selected(stats) {
+  const reports = [...stats.values()];
+  const transport = reports.find((report) => report.type === 'transport');
+  // Firefox has no selectedCandidatePairId and marks the pair itself.
+  return stats.get(transport?.selectedCandidatePairId) ??
+      reports.find((report) => report.type === 'candidate-pair' && report.selected);
+}
+
 const end = {
   async offer(configuration) {
     open(configuration);
@@ -140,10 +148,7 @@ const end = {
   async selected_pair() {
     const stats = await connection.getStats();
     const reports = [...stats.values()];
-    const transport = reports.find((report) => report.type === 'transport');
-    // Firefox has no selectedCandidatePairId and marks the pair itself.
-    const pair = stats.get(transport?.selectedCandidatePairId) ??
-        reports.find((report) => report.type === 'candidate-pair' && report.selected);
+    const pair = selected(stats);
     const candidate = ({candidateType, relayProtocol, protocol, address, port, url}) =>
         ({candidateType, relayProtocol, protocol, address, port, url});
     return {
@@ -174,6 +179,35 @@ const end = {
     });
     probe.close();
     return {candidate, took_ms: performance.now() - began};
+  },
+
+  // `count` pairs of connections of this page, all open at the same time: once each has
+  // carried a message, the types of their selected local candidates.
+  async pairs(configuration, count) {
+    const all = [];
+    const one = async () => {
+      const [near, far] = [0, 1].map(() => new RTCPeerConnection(configuration));
+      all.push(near, far);
+      near.onicecandidate = ({candidate}) => { if (candidate) far.addIceCandidate(candidate); };
+      far.onicecandidate = ({candidate}) => { if (candidate) near.addIceCandidate(candidate); };
+      const sender = near.createDataChannel('note');
+      const arrived = until(() => `a message, ${near.connectionState}`, 60000, (resolve) => {
+        far.ondatachannel = ({channel: receiver}) => { receiver.onmessage = () => resolve(); };
+        sender.onopen = () => sender.send('note');
+      });
+      await near.setLocalDescription(await near.createOffer());
+      await far.setRemoteDescription(near.localDescription);
+      await far.setLocalDescription(await far.createAnswer());
+      await near.setRemoteDescription(far.localDescription);
+      await arrived;
+      const stats = await near.getStats();
+      return stats.get(selected(stats).localCandidateId).candidateType;
+    };
+    try {
+      return await Promise.all(Array.from({length: count}, one));
+    } finally {
+      for (const made of all) made.close();
+    }
   },
 
   // What gathering alone yields.

@@ -7,9 +7,8 @@ import {call, hang_up} from './call.js';
 import {issue} from './certificate.js';
 import {Network} from './network.js';
 import {start_server} from './server.js';
+import {address, address6, build_star} from './star.js';
 
-const address = '10.77.0.1';
-const address6 = 'fd77::1';
 const name = 'turn.test';
 
 const ways = [
@@ -26,29 +25,6 @@ const relay_only = (url) => ({credentials}) =>
 // The distinct codes; each local address may see an error of its own.
 const codes = (errors) => [...new Set(errors.map(({errorCode}) => errorCode))];
 
-// A star: the server in the middle, which does not forward.
-function build(network) {
-  const center = network.add('server');
-  network.address(center, 'lo', `${address}/32`, `${address6}/128`);
-  const hosts = {[name]: address, 'other.test': address};
-  const clients = [1, 2].map((i) => {
-    const space = network.add(`client${i}`, hosts);
-    network.link(
-        {space, device: 'uplink', addresses: [`10.77.${i}.2/24`, `fd77:${i}::2/64`]},
-        {space: center, device: `client${i}`, addresses: [`10.77.${i}.1/24`, `fd77:${i}::1/64`]});
-    // Firefox gathers nothing without a default route.
-    network.route(space, 'default', 'via', `10.77.${i}.1`);
-    network.route(space, 'default', 'via', `fd77:${i}::1`);
-    network.route(space, 'unreachable', `10.77.${3 - i}.0/24`);
-    network.route(space, 'unreachable', `fd77:${3 - i}::/64`);
-    return space;
-  });
-  assert.ok(network.routes_to(clients[0], address));
-  assert.ok(!network.routes_to(clients[0], '10.77.2.2'));
-  assert.ok(!network.routes_to(clients[1], '10.77.1.2'));
-  return {center, clients};
-}
-
 describe('two browsers without a route between them', {timeout: 150_000}, () => {
   const network = new Network();
   const caller = {};
@@ -57,7 +33,7 @@ describe('two browsers without a route between them', {timeout: 150_000}, () => 
   let server;
 
   before(async () => {
-    const {center, clients} = build(network);
+    const {center, clients} = build_star(network, {[name]: address, 'other.test': address});
     const files = issue(network.directory, name);
     server = await start_server({
       space: center, addresses: [address, address6], directory: network.directory, files,

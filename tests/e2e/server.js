@@ -11,17 +11,19 @@ export const program = process.env.YUELAO ??
 export const secret = 'e2e-shared-secret-of-a-meeting-system';
 const password = 'e2e-password-of-alice';
 
-const configuration = ({addresses, files, allow, drain, metrics, more}) => `
+const list = (ranges) => `[${ranges.map((range) => `'${range}'`).join(', ')}]`;
+
+const configuration = ({addresses, files, allow, deny, drain, metrics, more}) => `
 listen: [${addresses.flatMap((address) => {
   const host = address.includes(':') ? `[${address}]` : address;
   return [`'udp:${host}:3478'`, `'tcp:${host}:3478'`, `'tls:${host}:5349'`];
 }).join(', ')}]
-relay: {addresses: [${addresses.map((address) => `'${address}'`).join(', ')}]}
+relay: {addresses: ${list(addresses)}}
 tls: {certificate: ${files.certificate}, key: ${files.key}}
 realm: e2e.test
 users: [{name: alice, password: ${password}}]
 secrets: [{value: ${secret}}]
-peers: {allow: [${allow.map((range) => `'${range}'`).join(', ')}]}
+peers: {allow: ${list(allow)}, deny: ${list(deny)}}
 metrics: ${metrics}
 drain_timeout: ${drain}
 ${more}
@@ -99,12 +101,15 @@ class Server {
 }
 
 // Serves UDP, TCP and TLS on 3478 and TLS on 5349 of `addresses`. `files`: see issue().
-// `allow`: peers that the default policy would refuse. `more`: lines of configuration.
-export async function start_server(
-    {space, addresses, directory, files, allow = [], drain = '5s', metrics = '127.0.0.1:9641',
-    more = ''}) {
+// `allow`: peers that the default policy would refuse; `deny`: those it would not. `more`:
+// lines of configuration.
+export async function start_server({
+  space, addresses, directory, files, allow = [], deny = [], drain = '5s',
+  metrics = '127.0.0.1:9641', more = '',
+}) {
   const file = join(directory, 'yuelao.yaml');
-  writeFileSync(file, configuration({addresses, files, allow, drain, metrics, more}), {mode: 0o600});
+  writeFileSync(file, configuration({addresses, files, allow, deny, drain, metrics, more}),
+                {mode: 0o600});
   const server = new Server(space, file, metrics);
   await server.expect('ready', '/readyz', (answer) => answer !== undefined);
   return server;

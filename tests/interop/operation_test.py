@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import socket
 import ssl
@@ -133,6 +134,11 @@ def test_sigint_ends_at_once(network, serve):
 # Starts that cannot be
 
 
+def this_program():
+    with open("/proc/self/comm", encoding="ascii") as name:
+        return f"{name.read().strip()} (process {os.getpid()})"
+
+
 @pytest.mark.parametrize("kind, protocol", [(socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")],
                          ids=["udp", "tcp"])
 @pytest.mark.parametrize("family", [4, 6])
@@ -141,12 +147,14 @@ def test_a_taken_port_is_named(network, launch, kind, protocol, family):
         if kind == socket.SOCK_STREAM:
             squatter.listen()
         said = one_sentence(launch())
-    assert f"{protocol} port 3478" in said and "taken" in said and "listen" in said, said
+    assert f"{protocol} port 3478" in said and "listen" in said, said
+    assert f"taken by {this_program()}:" in said, said
 
 
 def test_a_second_server_is_not_shared_with(serve, launch):
-    serve()
-    assert "port 3478" in one_sentence(launch(settings(metrics="off")))
+    first = serve()
+    said = one_sentence(launch(settings(metrics="off")))
+    assert f"port 3478 is already taken by yuelao (process {first.process.pid}):" in said, said
 
 
 def test_a_taken_metrics_port_is_named(network, launch):

@@ -110,6 +110,8 @@ TEST_CASE("a credential the server would refuse is not made") {
   const auto longer = make_ice_server(config(secret), {"a", 48h + 1s}, now);
   REQUIRE_FALSE(longer);
   CHECK(longer.error().find("longer than 2d") != std::string::npos);
+  const auto without = config(std::string{secret} + "lifetimes: {longest_credential: off}");
+  CHECK(make_ice_server(without, {"a", 48h + 1s}, now));
   CHECK_FALSE(make_ice_server(config(secret), {"a\x01", 1h}, now));
   CHECK_FALSE(make_ice_server(config(secret), {"", 1h}, now));
   CHECK(make_ice_server(config(secret), {std::string(497, 'n'), 1h}, now));

@@ -24,14 +24,17 @@ ShardGroup::ShardGroup(const config::Config& config, unsigned shards,
                        const std::shared_ptr<server::TlsContext>& tls)
     : directory_{config.turn.relay_addresses},
       quota_{config.turn.limits},
-      connections_{config.connections} {
+      connections_{config.connections},
+      mailboxes_{shards} {
   auto listeners = server::open_listeners(config.listen, shards);
   addresses_ = std::move(listeners.addresses);
   const server::PortRange ports{config.relay.first_port, config.relay.last_port};
   for (unsigned i = 0; i < shards; ++i) {
     auto& shard = shards_.emplace_back(std::make_unique<server::Shard>(
         config.turn, server::slice_of(ports, i, shards),
-        server::Shard::Common{.turn = {quota_, directory_}, .connections = connections_}));
+        server::Shard::Common{.turn = {quota_, directory_, static_cast<turn::ShardNumber>(i)},
+                              .connections = connections_,
+                              .mailboxes = mailboxes_}));
     shard->use_certificate(tls);
     for (auto& socket : listeners.shards[i].datagrams) shard->add_listener(std::move(socket));
     for (auto& [transport, socket] : listeners.shards[i].streams) {

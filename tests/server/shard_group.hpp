@@ -46,6 +46,7 @@ class ShardGroup {
   turn::RelayDirectory directory_;
   server::SharedQuota quota_;
   server::ConnectionLimit connections_;
+  server::Mailboxes mailboxes_;
   std::vector<server::Listening> addresses_;
   std::vector<std::unique_ptr<server::Shard>> shards_;
   std::vector<std::thread> threads_;

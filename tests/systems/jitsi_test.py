@@ -1,32 +1,32 @@
-"""Jitsi's Prosody gives out credentials that the server takes (XEP-0215)."""
+"""Jitsi's Prosody, given what `yuelao integrate jitsi` prints, hands out credentials that the
+server takes (XEP-0215)."""
 
 import json
 import pathlib
+import subprocess
 
 import pytest
 
 import stun
 from network import SERVER
 from turn_client import Refused, TurnClient
-from yuelao import SECRET
+from yuelao import PATIENCE, PROGRAM, SECRET
 
 HERE = pathlib.Path(__file__).parent
 ANSWERED = {("stun", "udp", "3478"), ("turn", "udp", "3478"), ("turn", "tcp", "3478"),
             ("turns", "tcp", "5349")}
 
 
-def snippet(secret):
-    host = SERVER[4]
-    given = 'secret = true, ttl = 86400, algorithm = "turn"'
-    return f"""
-external_service_secret = "{secret}";
-external_services = {{
-  {{ type = "stun", host = "{host}", port = 3478, transport = "udp" }},
-  {{ type = "turn", host = "{host}", port = 3478, transport = "udp", {given} }},
-  {{ type = "turn", host = "{host}", port = 3478, transport = "tcp", {given} }},
-  {{ type = "turns", host = "{host}", port = 5349, transport = "tcp", {given} }},
-}};
-"""
+@pytest.fixture
+def printed(yuelao):
+    """What the operator is told to put into Prosody's file beside this server."""
+    sides = subprocess.run(
+        [PROGRAM, "integrate", "jitsi", "--json", "--config", yuelao.file, "--host", SERVER[4]],
+        capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+    text, = (it["text"] for it in json.loads(sides)["snippets"]
+             if it["where"].startswith("/etc/prosody/"))
+    assert f'"{SECRET}"' in text
+    return text
 
 
 @pytest.fixture
@@ -52,8 +52,8 @@ def client(network, authority, service):
                       password=service["password"])
 
 
-def test_each_service_of_prosody_allocates(network, yuelao, authority, services):
-    answer = services(snippet(SECRET))
+def test_each_service_of_prosody_allocates(network, printed, authority, services):
+    answer = services(printed)
     assert {(it["type"], it["transport"], it["port"]) for it in answer} == ANSWERED
     for service in answer:
         assert service["host"] == SERVER[4]
@@ -65,8 +65,9 @@ def test_each_service_of_prosody_allocates(network, yuelao, authority, services)
             assert connected.ask(stun.BINDING).error is None
 
 
-def test_a_prosody_with_another_secret_is_refused(network, yuelao, authority, services):
-    turn = next(it for it in services(snippet("another-secret")) if it["type"] == "turn")
+def test_a_prosody_with_another_secret_is_refused(network, printed, authority, services):
+    turn = next(it for it in services(printed.replace(SECRET, "another-secret"))
+                if it["type"] == "turn")
     with client(network, authority, turn) as connected, pytest.raises(Refused) as refusal:
         connected.allocate()
     assert refusal.value.code == 401

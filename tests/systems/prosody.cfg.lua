@@ -9,6 +9,7 @@ interfaces = { "*" }
 c2s_ports = { 5222 }
 c2s_direct_tls_ports = {}
 http_ports = { 5280 }
+http_interfaces = { "*" } -- the loopback alone otherwise
 https_ports = {}
 http_default_host = "meet.test"
 consider_websocket_secure = true

@@ -140,6 +140,30 @@ TEST_CASE("a REST name is valid until the second it names") {
   }
 }
 
+TEST_CASE("without a longest lifetime every second to come is one a REST name may name") {
+  struct Row {
+    std::string_view what;
+    std::string name;
+    int code;
+  };
+  const Row rows[] = {
+      {"milliseconds, as an old BigBlueButton sends", "1900000000000:user", 0},
+      {"the last second there is", "9223372036854775807:user", 0},
+      {"one more", "9223372036854775808:user", 401},
+      {"a second of the past", "1000000000:user", 401},
+      {"the first second there is", "-9223372036854775808:user", 401},
+  };
+  auto unlimited = default_options();
+  unlimited.credentials.longest_rest_lifetime.reset();
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    World world{unlimited};
+    Client client{world, "203.0.112.9:1"};
+    use_rest(client, "new-secret", row.name);
+    CHECK(code_of(client.request(Method::allocate, requesting_udp())) == row.code);
+  }
+}
+
 TEST_CASE("names that are no time are no REST names") {
   World world;
   for (const std::string name :

@@ -144,10 +144,58 @@ TEST_CASE("two clients of this server reach each other through their relays") {
   auto bob = allocated(world, "203.0.112.9:2");
   alice.bind(0x4000, "198.51.100.1:50001");
   bob.permit("198.51.100.1:50000");
+  // Inside the process: what alice sends to bob's relay leaves for bob at once.
   const auto out = alice.channel_data(0x4000, "hi");
   REQUIRE(out.size() == 1);
-  CHECK(out[0].to == endpoint("198.51.100.1:50001"));
+  CHECK(out[0].from == bob.path.socket);
+  CHECK(out[0].to == bob.path.tuple.client);
+  CHECK(out[0].message().get(attribute::xor_peer_address) == endpoint("198.51.100.1:50000"));
+  CHECK(as_text(out[0].message().get(attribute::data).value()) == "hi");
+  // And by the network, for relays that another process sends from.
   CHECK(world.from_peer(bob.relay, endpoint("198.51.100.1:50000"), "hi").size() == 1);
+  const auto& counters = world.engine.counters();
+  CHECK(counters.client_to_peer.packets == 1);
+  CHECK(counters.peer_to_client.packets == 2);
+}
+
+TEST_CASE("between two relays of this server both permissions are asked for") {  // RFC 8656 §9
+  World world;
+  auto alice = allocated(world, "203.0.112.9:1");
+  auto bob = allocated(world, "203.0.112.9:2", Transport::tcp);
+  alice.bind(0x4000, "198.51.100.1:50001");
+  CHECK(alice.channel_data(0x4000, "hi").empty());
+  CHECK(world.drops(Drop::no_permission) == 1);
+  bob.bind(0x4007, "198.51.100.1:50000");
+  CHECK(alice.channel_data(0x4000, "hi").at(0).bytes ==
+        octets(std::string_view{"\x40\x07\x00\x02hi\0\0", 8}));
+  world.pass_silently(300s);
+  CHECK(alice.channel_data(0x4000, "hi").empty());
+  CHECK(world.drops(Drop::no_permission) == 2);
+}
+
+TEST_CASE("a relay of another shard is handed what is for it") {
+  World first;
+  World second{default_options(), {.quota = first.quota, .directory = first.directory, .shard = 1}};
+  second.next_port = 60000;
+  auto alice = allocated(first, "203.0.112.9:1");
+  auto bob = allocated(second, "203.0.112.9:2");
+  alice.bind(0x4000, "198.51.100.1:60000");
+  bob.bind(0x4001, "198.51.100.1:50000");
+
+  CHECK(alice.channel_data(0x4000, "hi").empty());
+  REQUIRE(first.handed_over.size() == 1);
+  const auto letter = first.handed_over[0];
+  CHECK(letter.shard == 1);
+  const auto in = second.handover(letter);
+  REQUIRE(in.size() == 1);
+  CHECK(in[0].to == bob.path.tuple.client);
+  CHECK(in[0].bytes == octets(std::string_view{"\x40\x01\x00\x02hi", 6}));
+
+  // Gone by the time it gets there.
+  bob.request(Method::refresh,
+              [](auto& writer) { writer.add(attribute::lifetime, std::chrono::seconds{0}); });
+  CHECK(second.handover(letter).empty());
+  CHECK(second.drops(Drop::no_allocation) == 1);
 }
 
 TEST_CASE("the other ports of this server's addresses stay closed") {
@@ -159,7 +207,9 @@ TEST_CASE("the other ports of this server's addresses stay closed") {
   CHECK(world.drops(Drop::forbidden_peer) == 2);
   CHECK(code_of(client.request(Method::channel_bind, to_channel(0x4000, "198.51.100.1:22"))) ==
         403);
-  CHECK(client.send_data("198.51.100.1:50000", "self").size() == 1);
+  const auto self = client.send_data("198.51.100.1:50000", "self");
+  REQUIRE(self.size() == 1);
+  CHECK(self[0].to == client.path.tuple.client);
 }
 
 TEST_CASE("a relay that closed is a closed port again, on a bound channel too") {
@@ -192,8 +242,8 @@ TEST_CASE("behind a 1:1 NAT own relays are reached inside, under their public na
   auto bob = allocated(world, "203.0.112.9:2");
   alice.bind(0x4000, "203.0.114.1:50001");
   bob.bind(0x4000, "203.0.114.1:50000");
-  CHECK(alice.channel_data(0x4000, "hi").at(0).to == endpoint("10.0.0.5:50001"));
-  const auto in = world.from_peer(bob.relay, endpoint("10.0.0.5:50000"), "hi");
+  const auto in = alice.channel_data(0x4000, "hi");
+  CHECK(in.at(0).to == bob.path.tuple.client);
   CHECK(in.at(0).bytes == octets(std::string_view{"\x40\x00\x00\x02hi", 6}));
   CHECK(code_of(alice.request(Method::create_permission, to_peer("10.0.0.6:1"))) == 403);
 }
@@ -211,16 +261,14 @@ TEST_CASE("a call goes on when the public address changes, and the next one has 
   options.relay_addresses = {{address("10.1.1.2"), address("10.0.0.5")}};
   options.peers.own_addresses = {address("10.1.1.2"), address("10.0.0.5")};
   world.readdress(options);
-  CHECK(alice.channel_data(0x4000, "hi").at(0).to == endpoint("10.0.0.5:50001"));
-  CHECK(world.from_peer(bob.relay, endpoint("10.0.0.5:50000"), "hi").size() == 1);
+  CHECK(alice.channel_data(0x4000, "hi").at(0).to == bob.path.tuple.client);
   alice.permit("10.1.1.1:50001");  // and can be kept up
 
   Client carol{world, "203.0.112.9:3"};
   CHECK(carol.allocate() == endpoint("10.1.1.2:50002"));
   carol.bind(0x4000, "10.1.1.1:50000");
   alice.permit("10.1.1.2:50002");
-  CHECK(carol.channel_data(0x4000, "hi").at(0).to == endpoint("10.0.0.5:50000"));
-  CHECK(world.from_peer(alice.relay, endpoint("10.0.0.5:50002"), "hi").size() == 1);
+  CHECK(carol.channel_data(0x4000, "hi").at(0).to == alice.path.tuple.client);
 
   // Once nobody is left there, the old address is nothing special any more.
   alice.request(Method::refresh,
@@ -242,6 +290,37 @@ TEST_CASE("traffic is counted without its framing") {
   CHECK(counters.client_to_peer.bytes == 5);
   CHECK(counters.peer_to_client.packets == 1);
   CHECK(counters.peer_to_client.bytes == 3);
+}
+
+TEST_CASE("connections that claim one five-tuple are two clients") {  // RFC 8656 §2.2
+  World world;
+  Client victim{world, "203.0.112.9:1", Transport::tcp};
+  victim.path.socket = SocketRef::stream(1, 1);
+  const auto relayed = victim.allocate();
+  victim.bind(0x4000, peer);
+  // A proxy says, wrongly or of an earlier connection, that this is the same client.
+  Client other{world, "203.0.112.9:1", Transport::tcp};
+  other.path.socket = SocketRef::stream(2, 1);
+  const auto before = world.drops(Drop::no_allocation);
+  CHECK(other.channel_data(0x4000, "forged").empty());
+  CHECK(other.send_data(peer, "forged").empty());
+  CHECK(world.drops(Drop::no_allocation) == before + 2);
+  CHECK(code_of(other.request(Method::refresh)) == 437);
+
+  SUBCASE("each with its allocation") {
+    CHECK(other.allocate() != relayed);
+    CHECK(world.quota.total() == 2);
+    other.bind(0x4000, peer);
+    CHECK(other.channel_data(0x4000, "own").at(0).from == SocketRef::relay(other.relay));
+    world.client_closed(other.path);
+    CHECK(world.closed == std::vector{other.relay});
+  }
+  SUBCASE("and the end of one is not the other's") {
+    world.client_closed(other.path);
+    CHECK(world.closed.empty());
+  }
+  CHECK(victim.channel_data(0x4000, "still").at(0).from == SocketRef::relay(victim.relay));
+  CHECK(world.engine.consistent());
 }
 
 }  // namespace yuelao::turn::test

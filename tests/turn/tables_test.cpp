@@ -21,6 +21,23 @@ TEST_CASE("every counter has a name of its own") {
   for (std::size_t i = 0; i < error_slots; ++i) CHECK(slot(error_at(i)) == i);
 }
 
+TEST_CASE("a proxy stands for many clients, and its prefix has no limit") {
+  const auto proxy = address("10.0.0.1");
+  const auto client = address("203.0.112.9");
+  Limits limits{.allocations_per_prefix = 1, .proxies = {*IpRange::parse("10.0.0.0/24")}};
+  QuotaLedger quota{limits};
+  for (int i = 0; i < 3; ++i) CHECK(quota.admit("alice", proxy) == Admission::admitted);
+  CHECK(quota.admit("alice", client) == Admission::admitted);
+  CHECK(quota.admit("alice", client) == Admission::prefix_full);
+  // Counts fit when it is a proxy no longer.
+  limits.proxies.clear();
+  quota.set_limits(limits);
+  CHECK(quota.admit("alice", proxy) == Admission::prefix_full);
+  for (int i = 0; i < 3; ++i) quota.release("alice", proxy);
+  CHECK(quota.prefixes() == 1);
+  CHECK(quota.admit("alice", proxy) == Admission::admitted);
+}
+
 TEST_CASE("a limit of zero is none") {
   QuotaLedger quota{{.allocations = 0, .allocations_per_user = 0, .allocations_per_prefix = 0}};
   for (int i = 0; i < 1000; ++i) {
@@ -77,8 +94,10 @@ TEST_CASE("after a long sleep the wheel reminds of everything that is due") {
 
 TEST_CASE("a relay is live under both of its addresses until it closes") {
   RelayDirectory directory{{{address("203.0.114.1"), address("10.0.0.5")}}};
-  CHECK(directory.add(endpoint("10.0.0.5:50000")) == endpoint("203.0.114.1:50000"));
+  CHECK(directory.add(endpoint("10.0.0.5:50000"), 7) == endpoint("203.0.114.1:50000"));
   CHECK(directory.live(endpoint("203.0.114.1:50000")));
+  CHECK(directory.owner(endpoint("10.0.0.5:50000")) == ShardNumber{7});
+  CHECK_FALSE(directory.owner(endpoint("10.0.0.5:50001")).has_value());
   CHECK(directory.live(endpoint("10.0.0.5:50000")));
   CHECK_FALSE(directory.live(endpoint("203.0.114.1:50001")));
   CHECK_FALSE(directory.live(endpoint("203.0.114.2:50000")));
@@ -91,12 +110,12 @@ TEST_CASE("a relay is live under both of its addresses until it closes") {
 
 TEST_CASE("a relay keeps the address its client was told, and only what is live of it") {
   RelayDirectory directory{{{address("203.0.114.1"), address("10.0.0.5")}}};
-  const auto old = directory.add(endpoint("10.0.0.5:50000"));
+  const auto old = directory.add(endpoint("10.0.0.5:50000"), 0);
   const std::vector<RelayAddress> fresh{{address("203.0.114.2"), address("10.0.0.5")}};
   RelayDirectory shard = directory;
   directory.follow(fresh);
   shard = directory;  // a copy knows the same relays
-  CHECK(shard.add(endpoint("10.0.0.5:50001")) == endpoint("203.0.114.2:50001"));
+  CHECK(shard.add(endpoint("10.0.0.5:50001"), 1) == endpoint("203.0.114.2:50001"));
   CHECK(directory.live(endpoint("203.0.114.2:50001")));
   CHECK_FALSE(directory.live(endpoint("203.0.114.1:50001")));
 
@@ -120,7 +139,7 @@ TEST_CASE("new relays are opened in the families of the moment") {
   directory.follow({{address("2600::1"), address("2600::1")}});
   CHECK(directory.serves(Family::ipv6));
   CHECK_FALSE(directory.serves(Family::ipv4));
-  CHECK(directory.add(endpoint("10.0.0.5:1")) == endpoint("10.0.0.5:1"));
+  CHECK(directory.add(endpoint("10.0.0.5:1"), 0) == endpoint("10.0.0.5:1"));
   CHECK_FALSE(directory.live(endpoint("203.0.114.1:1")));
 }
 

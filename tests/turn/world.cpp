@@ -40,6 +40,12 @@ World::World(const Options& options)
       engine{options, {quota, directory}, random},
       options_{options} {}
 
+World::World(const Options& options, Shared shared)
+    : quota{options.limits},
+      directory{shared.directory},
+      engine{options, shared, random},
+      options_{options} {}
+
 std::vector<Sent> World::from_client(const ClientPath& path, Bytes message) {
   engine.on_client_message(path, message, now, out_);
   return finish();
@@ -47,6 +53,11 @@ std::vector<Sent> World::from_client(const ClientPath& path, Bytes message) {
 
 std::vector<Sent> World::from_peer(RelayId relay, const Endpoint& peer, std::string_view payload) {
   engine.on_peer_datagram(relay, peer, as_bytes(payload), now, out_);
+  return finish();
+}
+
+std::vector<Sent> World::handover(const HandedOver& letter) {
+  engine.on_handover({letter.shard, letter.relay, letter.source, letter.payload}, now, out_);
   return finish();
 }
 
@@ -90,8 +101,11 @@ void World::readdress(const Options& options) {
 // As a shard does: sends first, then commands, whose outcomes may send again.
 std::vector<Sent> World::finish() {
   std::vector<Sent> sent;
-  while (!out_.sends().empty() || !out_.commands().empty()) {
-    CHECK(out_.sends().size() <= 1);
+  while (!out_.sends().empty() || !out_.handovers().empty() || !out_.commands().empty()) {
+    CHECK(out_.sends().size() + out_.handovers().size() <= 1);
+    for (const auto& [shard, relay, source, payload] : out_.handovers()) {
+      handed_over.push_back({shard, relay, source, {payload.begin(), payload.end()}});
+    }
     for (const auto& send : out_.sends()) {
       Octets bytes{send.prefix.begin(), send.prefix.end()};
       bytes.insert(bytes.end(), send.payload.begin(), send.payload.end());

@@ -53,13 +53,24 @@ class CountingRandom final : public Random {
   unsigned next_ = 1;
 };
 
+// As Handover, with a payload of its own.
+struct HandedOver {
+  ShardNumber shard;
+  Endpoint relay;
+  Endpoint source;
+  Octets payload;
+};
+
 class World {
  public:
   explicit World(const Options& options = default_options());
+  // One of several shards, which have `shared` in common.
+  World(const Options& options, Shared shared);
 
   // Gives the engine one input and carries out its commands; returns what it sent.
   std::vector<Sent> from_client(const ClientPath& path, Bytes message);
   std::vector<Sent> from_peer(RelayId relay, const Endpoint& peer, std::string_view payload);
+  std::vector<Sent> handover(const HandedOver& letter);
   std::vector<Sent> relay_opened(RelayId id, std::expected<Endpoint, RelayFailure> outcome);
   void client_closed(const ClientPath& path);
   // Moves both clocks, and lets the engine give back what has expired.
@@ -90,6 +101,7 @@ class World {
   std::vector<RelayId> opened;
   std::vector<RelayId> closed;
   std::vector<Notice> notices;
+  std::vector<HandedOver> handed_over;
 
  private:
   std::vector<Sent> finish();
