@@ -82,7 +82,7 @@ Read<void> check_credential_service(const Element& root, const Config& config) {
                    "credentials are made with a secret, and there are only `users`: add `secrets: "
                    "[{file: NAME}]`.");
   }
-  if (service.lifetime > longest) {
+  if (longest && service.lifetime > *longest) {
     return refused("lifetime",
                    "`credentials.lifetime` is above `lifetimes.longest_credential`: lower it, or "
                    "raise the other.");

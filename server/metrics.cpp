@@ -253,7 +253,7 @@ std::string metrics_text(std::span<const ShardSnapshot> shards, const ServerFact
   add_connections(families, shards);
   add_rounds(families, shards);
   add_facts(families, shards, facts);
-  if (facts.credentials) add_credentials(families, *facts.credentials);
+  add_credentials(families, facts.credentials);
   add_process(families);
   return families.text();
 }

@@ -25,8 +25,7 @@ struct ServerFacts {
   std::uint64_t lost_log_lines = 0;
   std::uint64_t address_changes = 0;
   std::uint64_t address_check_failures = 0;
-  // Empty where credentials are not handed out over HTTP.
-  std::optional<CredentialCounters> credentials{};
+  CredentialCounters credentials{};
 };
 
 // Every metric in Prometheus' text format, version 0.0.4; docs/monitoring.md lists them.

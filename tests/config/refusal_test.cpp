@@ -28,14 +28,15 @@ void check_refused(const Row (&rows)[n]) {
 
 TEST_CASE("a web server to share a port with has to be somewhere else") {
   constexpr Row rows[] = {
-      {"tls: {certificate: a, key: b}\nlisten: tls:443\nweb_server: {proxy_protocol: v2}", "3:1",
+      {"tls: {certificate: a, key: b}\nlisten: tls:443\nweb_server: {proxy_protocol: v2}", "3:13",
        "say where it is: `web_server.tls`, `web_server.plain` or both"},
-      {"web_server: {tls: 127.0.0.1:8443}", "1:1", "there is no port to share: add a tls listener"},
-      {"tls: {certificate: a, key: b}\nlisten: tls:443\nweb_server: {tls: 127.0.0.1:443}", "3:14",
+      {"web_server: {tls: 127.0.0.1:8443}", "1:13",
+       "there is no port to share: add a tls listener"},
+      {"tls: {certificate: a, key: b}\nlisten: tls:443\nweb_server: {tls: 127.0.0.1:443}", "3:19",
        "yuelao itself listens there"},
       {"tls: {certificate: a, key: b}\nlisten: [tls:443, tcp:10.0.0.1:80]\n"
        "web_server:\n  plain: 10.0.0.1:80",
-       "4:3", "yuelao itself listens there"},
+       "4:10", "yuelao itself listens there"},
       {"web_server: {tls: meet.example.org}", "1:19", "is not an address with a port"},
       {"web_server: {turn_names: [a b]}", "1:27", "`a b` is not a host name"},
       {"web_server: {proxy_protocol: v1}", "1:30", "write one of off, v2"},

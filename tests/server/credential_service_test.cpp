@@ -104,7 +104,7 @@ TEST_CASE("each request is answered as spreed-signaling answers it") {
     std::string_view what, target;
     unsigned status;
     http::verb method = http::verb::get;
-    std::string_view body = "";
+    std::string_view body{};
   };
   const Row rows[] = {
       {"key", right, 200},
