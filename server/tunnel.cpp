@@ -123,22 +123,19 @@ asio::awaitable<void> Tunnel::pump(From& from, To& to) {
     if (error) co_return end(Ending::done);
     deadline = from_now(ways_open_ == 2 ? std::chrono::seconds{idle_time} : half_open_time);
   }
-  if (closed_) co_return;
-  co_await say_goodbye(to);
-  if (!closed_) one_way_ended();
+  if (!closed_) say_goodbye(to);
 }
 
-asio::awaitable<void> Tunnel::say_goodbye(Socket& to) {
+void Tunnel::say_goodbye(Socket& to) {
   Error ignored;
   to.shutdown(Socket::shutdown_send, ignored);
-  co_return;
+  one_way_ended();
 }
 
 template <class Stream>
-asio::awaitable<void> Tunnel::say_goodbye(Stream& to) {
+void Tunnel::say_goodbye(Stream& to) {
   deadline = from_now(half_open_time);
-  co_await to.async_shutdown(as_result);
-  ways_open_ = 1;
+  to.async_shutdown([self = shared_from_this()](Error) { self->end(Ending::done); });
 }
 
 void Tunnel::one_way_ended() {

@@ -37,9 +37,9 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   boost::asio::awaitable<bool> connect();
   template <class From, class To>
   boost::asio::awaitable<void> pump(From& from, To& to);
-  boost::asio::awaitable<void> say_goodbye(Socket& to);
+  void say_goodbye(Socket& to);
   template <class Stream>
-  boost::asio::awaitable<void> say_goodbye(Stream& to);
+  void say_goodbye(Stream& to);
   void one_way_ended();
   void end(Ending ending);
 
