@@ -36,7 +36,7 @@ struct Pair {
       }
       for (const auto& answer : world.from_client(path, sent)) {
         auto event = client.on_message(answer.bytes, world.now.steady);
-        if (auto* outcome = std::get_if<Outcome>(&event)) return *std::move(outcome);
+        if (auto* outcome = std::get_if<Outcome>(&event)) return *outcome;
       }
     }
     FAIL("the request never ended");
