@@ -82,6 +82,22 @@ struct Schedule {
 
 enum class Carrier : std::uint8_t { datagrams, stream };
 
+// A request on its way. Outside TurnClient, as Clang cannot make an optional of a class
+// with default initializers within the class that encloses it.
+struct PendingRequest {
+  Request request;
+  stun::TransactionId id;
+  std::size_t size = 0;  // of the request in TurnClient's buffer
+  bool is_signed = false;
+  bool due = true;
+  unsigned transmissions = 1;
+  unsigned challenges = 0;
+  SteadyTime began;
+  SteadyTime next;
+  // The code of an answer that did not count; 0 is a success's.
+  std::optional<std::uint16_t> discarded;
+};
+
 // One client's dealings with one server over one five-tuple: composes requests, answers
 // challenges, repeats what is lost and judges what comes back. Sans-IO: octets and times
 // go in, octets and events come out.
@@ -114,20 +130,6 @@ class TurnClient {
   std::string realm() const { return challenge_ ? challenge_->realm() : std::string{}; }
 
  private:
-  struct Pending {
-    Request request;
-    stun::TransactionId id;
-    std::size_t size = 0;  // of the request in buffer_
-    bool is_signed = false;
-    bool due = true;
-    unsigned transmissions = 1;
-    unsigned challenges = 0;
-    SteadyTime began;
-    SteadyTime next;
-    // The code of an answer that did not count; 0 is a success's.
-    std::optional<std::uint16_t> discarded;
-  };
-
   void transmit(SteadyTime now);
   SteadyTime::duration timeout(unsigned transmission) const;
   std::optional<Outcome> judge(const stun::Message& response, SteadyTime now);
@@ -141,7 +143,7 @@ class TurnClient {
   Schedule schedule_;
   Random& random_;
   std::optional<Challenge> challenge_;
-  std::optional<Pending> pending_;
+  std::optional<PendingRequest> pending_;
   std::array<std::byte, 2048> buffer_{};
 };
 
