@@ -1,6 +1,4 @@
-#include <CLI/CLI.hpp>
 #include <iostream>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -21,6 +19,8 @@ std::optional<std::string> fault_of(const config::TlsFiles& files) {
     return (of_key ? files.key_place : files.certificate_place) + ": " + error.what();
   }
 }
+
+}  // namespace
 
 int check_config(StartOptions options, const std::string& named) {
   if (!named.empty()) options.config_file = named;
@@ -46,16 +46,6 @@ int check_config(StartOptions options, const std::string& named) {
   }
   std::cout << "\n";
   return succeeded;
-}
-
-}  // namespace
-
-void add_check_config(CLI::App& app, CommandLine& line) {
-  auto* command = app.add_subcommand("check-config", "Say what is wrong with a configuration file");
-  const auto named = std::make_shared<std::string>();
-  command->add_option("FILE", *named, "The file. Default: the one serve reads")->type_name("");
-  command->callback(
-      [&line, named] { line.run = [&line, named] { return check_config(line.start, *named); }; });
 }
 
 }  // namespace yuelao::server

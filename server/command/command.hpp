@@ -1,41 +1,59 @@
 #pragma once
 
-#include <functional>
+#include <filesystem>
+#include <optional>
+#include <string>
 #include <string_view>
 
+#include "server/command/integration.hpp"
 #include "server/command/start_up.hpp"
 
-namespace CLI {
-class App;
-}
-
+// What each command does, one a file; command_line.cpp says how they are called. All
+// return the exit status.
 namespace yuelao::server {
 
-// Exit statuses.
 inline constexpr int succeeded = 0;
 inline constexpr int failed = 1;
 inline constexpr int used_wrongly = 2;
 
-// What the command line said so far.
-struct CommandLine {
-  StartOptions start;        // of every command that reads the configuration
-  std::function<int()> run;  // set by the command that was named; gives the exit status
-};
-
 // Prints the sentence to standard error, and returns `failed`.
 int fail(std::string_view sentence);
+// The same for what the command line said; returns `used_wrongly`.
+int misuse(std::string_view sentence);
 
-// --config and --state-directory.
-void add_start_options(CLI::App& app, CommandLine& line);
+// Runs the server until it is told to end. With no configuration file, what to paste into
+// a meeting system goes to stdout. Throws StartError.
+int serve(const StartOptions& options);
 
-// One a command, in a file of its own: adds it to `app`, with its options and what it
-// does to `line`. Both outlive the parsing and the run.
-void add_serve(CLI::App& app, CommandLine& line);
-void add_check_config(CLI::App& app, CommandLine& line);
-void add_credentials(CLI::App& app, CommandLine& line);
-void add_import(CLI::App& app, CommandLine& line);
-void add_integrate(CLI::App& app, CommandLine& line);
-void add_probe(CLI::App& app, CommandLine& line);
-void add_web_page(CLI::App& app, CommandLine& line);
+// `named`: the file to check; empty: the one serve() reads.
+int check_config(StartOptions start, const std::string& named);
+
+struct CredentialsArguments {
+  std::optional<std::string> user;
+  std::string lifetime = "24h";
+  bool json = false;
+};
+int print_credentials(const StartOptions& start, const CredentialsArguments& wanted);
+
+struct ProbeArguments {
+  std::string uri;
+  std::optional<std::string> user;
+  std::filesystem::path password_file;
+  std::filesystem::path secret_file;
+  std::filesystem::path authorities;
+  bool json = false;
+};
+int probe_server(const ProbeArguments& wanted);
+
+struct IntegrateArguments {
+  std::string system;  // empty: list them
+  IntegrationWish wish;
+  bool write = false;
+  bool json = false;
+};
+int integrate_system(const StartOptions& start, const IntegrateArguments& wanted);
+
+int print_web_page();
+int import_coturn(const std::string& file);
 
 }  // namespace yuelao::server

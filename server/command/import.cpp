@@ -1,9 +1,7 @@
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <memory>
 #include <string>
 
 #include "config/coturn.hpp"
@@ -15,7 +13,9 @@ namespace {
 // Far above any turnserver.conf; a device has no end.
 constexpr std::size_t longest_file_bytes = 1024UL * 1024;
 
-int import_file(const std::string& name) {
+}  // namespace
+
+int import_coturn(const std::string& name) {
   std::ifstream file{name, std::ios::binary};
   std::string text(longest_file_bytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -35,18 +35,6 @@ int import_file(const std::string& name) {
   }
   std::cout << *yaml;
   return succeeded;
-}
-
-}  // namespace
-
-void add_import(CLI::App& app, CommandLine& line) {
-  auto* command =
-      app.add_subcommand("import", "Print this server's configuration from another server's");
-  command->require_subcommand(1);
-  auto* coturn = command->add_subcommand("coturn", "From coturn's turnserver.conf");
-  const auto name = std::make_shared<std::string>();
-  coturn->add_option("FILE", *name, "Usually /etc/turnserver.conf")->type_name("")->required();
-  coturn->callback([&line, name] { line.run = [name] { return import_file(*name); }; });
 }
 
 }  // namespace yuelao::server

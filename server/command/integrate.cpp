@@ -1,12 +1,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -19,13 +17,6 @@ namespace yuelao::server {
 namespace {
 
 using integrate::System;
-
-struct Wanted {
-  std::string system;
-  IntegrationWish wish;
-  bool write = false;
-  bool json = false;
-};
 
 std::string heading(const System& system) {
   return "# yuelao for " + std::string{system.title} + "\n";
@@ -102,7 +93,9 @@ int write_ours(const System& system, const Integration& made) {
   return succeeded;
 }
 
-int integrate_command(const StartOptions& start, const Wanted& wanted) {
+}  // namespace
+
+int integrate_system(const StartOptions& start, const IntegrateArguments& wanted) {
   if (wanted.system.empty()) {
     std::cout << integrate::list_of_systems();
     return succeeded;
@@ -119,44 +112,6 @@ int integrate_command(const StartOptions& start, const Wanted& wanted) {
   }
   std::cout.flush();
   return wanted.write ? write_ours(**system, *made) : succeeded;
-}
-
-void add_options(CLI::App& command, Wanted& wanted) {
-  auto& [place, turns_port] = wanted.wish;
-  command.add_option("SYSTEM", wanted.system, "The meeting system; none lists them")->type_name("");
-  command
-      .add_option("--host", place.host,
-                  "What clients call this server. Default: from the configuration, the "
-                  "certificate, or this machine's address")
-      ->type_name("NAME");
-  command.add_option("--certificate", place.certificate, "PEM file with the chain, for turns:")
-      ->type_name("FILE");
-  command.add_option("--key", place.key, "PEM file with its key")->type_name("FILE");
-  command
-      .add_option("--turns-port", turns_port,
-                  "Port of turns: where a proxy in front of yuelao takes the TLS off")
-      ->check(CLI::Range(1, 65535))
-      ->type_name("PORT");
-  command
-      .add_option("--media-server", place.media_servers,
-                  "Private address of a media server that clients must reach; `here`: this "
-                  "machine. May be repeated")
-      ->type_name("ADDRESS");
-  command.add_flag("--write", wanted.write, "Write yuelao's file, if there is none yet");
-  command.add_flag("--json", wanted.json, "Print it for a program");
-}
-
-}  // namespace
-
-void add_integrate(CLI::App& app, CommandLine& line) {
-  auto* command = app.add_subcommand(
-      "integrate", "Print what a meeting system and yuelao need of each other, ready to paste");
-  const auto wanted = std::make_shared<Wanted>();
-  add_start_options(*command, line);
-  add_options(*command, *wanted);
-  command->callback([&line, wanted] {
-    line.run = [&line, wanted] { return integrate_command(line.start, *wanted); };
-  });
 }
 
 }  // namespace yuelao::server

@@ -1,10 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -16,15 +14,6 @@ namespace yuelao::server {
 namespace {
 
 using Credentials = std::optional<client::Credentials>;
-
-struct Wanted {
-  std::string uri;
-  std::optional<std::string> user;
-  std::filesystem::path password_file;
-  std::filesystem::path secret_file;
-  std::filesystem::path authorities;
-  bool json = false;
-};
 
 // The first line, as editors and `echo` leave a newline behind a password.
 std::expected<Secret, std::string> read_first_line(const std::filesystem::path& file) {
@@ -76,7 +65,7 @@ std::expected<Credentials, std::string> static_credentials(const Secret& passwor
   return client::Credentials{*user, Secret{*prepared}};
 }
 
-std::expected<Credentials, std::string> read_credentials(const Wanted& wanted) {
+std::expected<Credentials, std::string> read_credentials(const ProbeArguments& wanted) {
   constexpr std::size_t longest_user_name_bytes = 480;  // RFC 8489 §14.3, less an expiry
   auto password = read_secret_from(wanted.password_file, "YUELAO_PASSWORD");
   if (!password) return std::unexpected{password.error()};
@@ -103,12 +92,9 @@ std::expected<Credentials, std::string> read_credentials(const Wanted& wanted) {
   return std::nullopt;
 }
 
-int misuse(const std::string& sentence) {
-  fail(sentence);
-  return used_wrongly;
-}
+}  // namespace
 
-int run_probe(const Wanted& wanted) {
+int probe_server(const ProbeArguments& wanted) {
   const auto uri = client::parse_uri(wanted.uri);
   if (!uri) return misuse(wanted.uri + ": " + std::string{client::explain(uri.error())});
   auto credentials = read_credentials(wanted);
@@ -127,37 +113,6 @@ int run_probe(const Wanted& wanted) {
        .progress = [](std::string_view waiting) { std::cerr << waiting << " ...\n"; }});
   std::cout << (wanted.json ? probe::to_json(report) + "\n" : probe::to_text(report));
   return report.works() ? succeeded : failed;
-}
-
-}  // namespace
-
-void add_probe(CLI::App& app, CommandLine& line) {
-  auto* command = app.add_subcommand(
-      "probe", "Try a STUN or TURN server as a client does, and say which ways to it work");
-  const auto wanted = std::make_shared<Wanted>();
-  command
-      ->add_option("URI", wanted->uri, "stun:HOST, turn:HOST:PORT?transport=udp, turns:HOST, ...")
-      ->required();
-  command->add_option("--user", wanted->user, "The user name; with a secret, any name will do")
-      ->type_name("NAME");
-  auto* password = command
-                       ->add_option("--password-file", wanted->password_file,
-                                    "Holds the user's password; or set YUELAO_PASSWORD")
-                       ->type_name("FILE");
-  command
-      ->add_option("--secret-file", wanted->secret_file,
-                   "Holds the server's shared secret (TURN REST); or set YUELAO_SECRET")
-      ->type_name("FILE")
-      ->excludes(password);
-  command
-      ->add_option("--ca", wanted->authorities,
-                   "Certificate authorities (PEM) to believe besides the system's")
-      ->type_name("FILE");
-  command->add_flag("--json", wanted->json, "Print the report as JSON");
-  command->footer(
-      "Ends with 0 when everything works, 1 when something does not, 2 when used "
-      "wrongly.");
-  command->callback([&line, wanted] { line.run = [wanted] { return run_probe(*wanted); }; });
 }
 
 }  // namespace yuelao::server

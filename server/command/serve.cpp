@@ -1,8 +1,5 @@
-#include "server/command/serve.hpp"
-
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <expected>
 #include <iostream>
@@ -74,12 +71,6 @@ int serve(const StartOptions& options) {
   Server server{ready->config, reload, locate};
   if (!ready->config_file) greet(*ready);
   return server.run();
-}
-
-void add_serve(CLI::App& app, CommandLine& line) {
-  auto* command = app.add_subcommand("serve", "Run the server (what happens by default)");
-  add_start_options(*command, line);
-  command->callback([&line] { line.run = [&line] { return serve(line.start); }; });
 }
 
 }  // namespace yuelao::server
