@@ -31,7 +31,7 @@ constexpr std::string_view own_threads = "nothing to set, `threads` is one a cor
 constexpr std::string_view device =
     "NOT TAKEN OVER: name addresses in `listen` and `relay.addresses` instead of a device.";
 
-constexpr std::array remarks{
+constexpr std::array option_remarks{
     Remark{"CA-file", "NOT TAKEN OVER: yuelao asks clients for no certificate."},
     Remark{"Verbose", "NOT TAKEN OVER: `log: {level: debug}` says more, still without addresses."},
     Remark{"acme-redirect", "NOT TAKEN OVER: let the web server answer certificate checks."},
@@ -138,8 +138,8 @@ constexpr std::array remarks{
 }  // namespace
 
 std::string_view coturn_remark(std::string_view option) {
-  const auto found = std::ranges::find(remarks, option, &Remark::option);
-  if (found != remarks.end()) return found->sentence;
+  const auto found = std::ranges::find(option_remarks, option, &Remark::option);
+  if (found != option_remarks.end()) return found->sentence;
   return "NOT TAKEN OVER: no option of coturn's that is known here.";
 }
 

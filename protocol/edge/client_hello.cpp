@@ -6,7 +6,7 @@
 namespace yuelao::edge {
 namespace {
 
-using Parsed = std::expected<std::optional<ClientHello>, ClientHelloError>;
+using ParsedHello = std::expected<std::optional<ClientHello>, ClientHelloError>;
 
 // RFC 8446 §5.1
 constexpr std::byte handshake_record{0x16};
@@ -91,7 +91,7 @@ bool read_protocols(Bytes extension, ClientHello& hello) {
   return outer.whole() && !outer.more() && list.whole();
 }
 
-Parsed read_message(Bytes body) {
+ParsedHello read_message(Bytes body) {
   Fields fields{body};
   fields.take(version_and_random);
   fields.take_short();  // session
@@ -142,7 +142,7 @@ std::expected<Bytes, ClientHelloError> take_fragment(Bytes& rest) {
 
 }  // namespace
 
-Parsed parse_client_hello(Bytes received) {
+ParsedHello parse_client_hello(Bytes received) {
   std::vector<std::byte> message;
   for (Bytes rest = received; true;) {
     const auto fragment = take_fragment(rest);

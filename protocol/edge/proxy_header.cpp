@@ -7,7 +7,7 @@
 namespace yuelao::edge {
 namespace {
 
-using Parsed = std::expected<ProxyHeader, ProxyHeaderError>;
+using ParsedHeader = std::expected<ProxyHeader, ProxyHeaderError>;
 using std::string_view_literals::operator""sv;
 
 // Version 1: "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n"
@@ -68,10 +68,10 @@ std::optional<Proxied> addresses(std::string_view line, std::string_view protoco
   return Proxied{{*source, *source_port}, {*destination, *destination_port}};
 }
 
-Parsed parse_line(std::string_view received) {
+ParsedHeader parse_line(std::string_view received) {
   const auto end = received.substr(0, v1_limit).find(line_end);
   if (end == std::string_view::npos) {
-    return received.size() < v1_limit ? Parsed{} : Parsed{malformed()};
+    return received.size() < v1_limit ? ParsedHeader{} : ParsedHeader{malformed()};
   }
   auto line = received.substr(v1_start.size(), end - v1_start.size());
   const auto protocol = take_word(line);
@@ -79,7 +79,7 @@ Parsed parse_line(std::string_view received) {
   if (protocol == "UNKNOWN") return header;
   if (protocol != "TCP4" && protocol != "TCP6") return malformed();
   header.proxied = addresses(line, protocol);
-  return header.proxied ? Parsed{header} : Parsed{malformed()};
+  return header.proxied ? ParsedHeader{header} : ParsedHeader{malformed()};
 }
 
 template <std::size_t n>
@@ -102,7 +102,7 @@ std::optional<Proxied> addresses_v6(Bytes at) {
                  {IpAddress::v6(octets<16>(at.subspan(16))), load_u16(at.subspan(34))}};
 }
 
-Parsed parse_binary(Bytes received) {
+ParsedHeader parse_binary(Bytes received) {
   if (received.size() < v2_head) return {};
   const auto version = std::to_integer<unsigned>(received[12] >> 4);
   const auto command = std::to_integer<unsigned>(received[12] & std::byte{0x0F});
@@ -118,7 +118,7 @@ Parsed parse_binary(Bytes received) {
   if (command == command_local || !known) return header;
   const auto body = received.first(size).subspan(v2_head);
   header.proxied = kind == tcp_over_ipv4 ? addresses_v4(body) : addresses_v6(body);
-  return header.proxied ? Parsed{header} : Parsed{malformed()};
+  return header.proxied ? ParsedHeader{header} : ParsedHeader{malformed()};
 }
 
 void store_address(MutableBytes at, const IpAddress& address) {
@@ -132,9 +132,9 @@ void store_address(MutableBytes at, const IpAddress& address) {
 
 }  // namespace
 
-Parsed parse_proxy_header(Bytes received) {
+ParsedHeader parse_proxy_header(Bytes received) {
   const auto text = as_text(received);
-  if (agrees(text, v1_start)) return text.size() < v1_start.size() ? Parsed{} : parse_line(text);
+  if (agrees(text, v1_start)) return text.size() < v1_start.size() ? ParsedHeader{} : parse_line(text);
   if (agrees(text, v2_signature)) return parse_binary(received);
   return std::unexpected{ProxyHeaderError::not_a_header};
 }
