@@ -147,6 +147,8 @@ std::string_view explain(UriError error) {
       return "only ?transport=udp or ?transport=tcp may follow, and only on turn: and turns:.";
     case UriError::unknown_transport:
       return "its transport is neither udp nor tcp.";
+    case UriError::secure_address:
+      return "stuns: takes the name that stands in the certificate, and no address.";
     case UriError::secure_udp:
       return "turns: is TLS over TCP: leave ?transport=udp out.";
   }
@@ -164,6 +166,9 @@ std::expected<Uri, UriError> parse_uri(std::string_view text) {
   uri.scheme = *scheme;
   auto rest = text.substr(written.size() + 1);
   if (const auto host = take_host(rest, uri); !host) return std::unexpected{host.error()};
+  if (uri.scheme == Scheme::stuns && uri.address) {
+    return std::unexpected{UriError::secure_address};
+  }
   if (const auto port = take_port(rest, uri); !port) return std::unexpected{port.error()};
   if (const auto query = take_query(rest, uri); !query) return std::unexpected{query.error()};
   return uri;

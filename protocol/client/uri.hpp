@@ -44,6 +44,7 @@ enum class UriError : std::uint8_t {
   bad_port,           // not 1 to 65535
   bad_query,          // something else than one "transport=" behind "?", or any on "stun"
   unknown_transport,  // neither udp nor tcp
+  secure_address,     // "stuns" needs a name to believe a certificate for (RFC 8489 §8.1)
   secure_udp,         // "turns" over UDP is an error (RFC 5928 §3)
 };
 

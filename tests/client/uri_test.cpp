@@ -69,6 +69,8 @@ TEST_CASE("what is no STUN or TURN URI is refused for its reason") {
       {"turn:a%00b", bad_host},
       {"turn:a%4", bad_host},
       {long_name, bad_host},
+      {"stuns:192.0.2.1", secure_address},
+      {"stuns:[2001:db8::1]:5349", secure_address},
       {"turn:a:", bad_port},
       {"turn:a:0", bad_port},
       {"turn:a:65536", bad_port},
