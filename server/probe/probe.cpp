@@ -9,8 +9,15 @@
 
 namespace yuelao::probe {
 
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto longest_resolution = 10s;
+
+}  // namespace
+
 Report probe(const Options& options) {
-  using namespace std::chrono_literals;
   const auto began = steady_now();
   const auto deadline = began + options.patience;
   Report report;
@@ -18,9 +25,12 @@ Report probe(const Options& options) {
   if (options.progress && !options.uri.address) {
     options.progress("looking up " + options.uri.host);
   }
-  auto resolved = resolve(options.uri, std::min(deadline, began + 8s));
-  report.resolution = std::move(resolved.steps);
   server::SystemRandom random;
+  auto resolved = resolve(options.uri, system_resolver(), random,
+                          std::min(deadline, began + longest_resolution));
+  report.resolution = std::move(resolved.steps);
+  report.lookups = std::move(resolved.lookups);
+  report.targets = std::move(resolved.targets);
   for (const auto& place : resolved.places) {
     report.legs.push_back(try_leg(options, place, random, deadline));
   }

@@ -22,6 +22,25 @@ std::string_view name(DataTest::Way way) {
   return way == DataTest::Way::between_relays ? "between relays" : "from a socket";
 }
 
+std::string_view name(client::DnsAnswer::Outcome outcome) {
+  using enum client::DnsAnswer::Outcome;
+  switch (outcome) {
+    case found:
+      return "found";
+    case none:
+      return "none";
+    case no_name:
+      return "no such name";
+    case silent:
+      return "no answer";
+    case refused:
+      return "refused";
+    case malformed:
+      return "malformed";
+  }
+  return "";
+}
+
 void Leg::add(Step step) {
   const auto is = [&](Verdict wanted) {
     return std::ranges::any_of(steps, [=](const Step& one) { return one.verdict == wanted; });

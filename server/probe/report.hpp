@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/client/resolution.hpp"
 #include "protocol/client/uri.hpp"
 #include "protocol/endpoint.hpp"
 
@@ -74,10 +75,21 @@ struct Leg {
   void add(Step step);
 };
 
+// A question to the DNS, and what came of it.
+struct Lookup {
+  client::DnsQuestion question;
+  client::DnsAnswer::Outcome outcome{};
+  // As zone files have them, in the order in which they count; the first 32.
+  std::vector<std::string> records;
+};
+std::string_view name(client::DnsAnswer::Outcome outcome);
+
 // What probe() found out. A value: print it, or look into it.
 struct Report {
   client::Uri uri;
   std::vector<Step> resolution;
+  std::vector<Lookup> lookups;          // of NAPTR and SRV records, in their order
+  std::vector<client::Target> targets;  // what they lead to, in the order to be tried
   std::vector<Leg> legs;
   std::chrono::milliseconds took{};
 

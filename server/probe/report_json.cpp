@@ -67,12 +67,27 @@ Json json_of(const Leg& leg) {
   return json;
 }
 
+Json json_of(const Lookup& lookup) {
+  return {{"type", name(lookup.question.type)},
+          {"name", lookup.question.name},
+          {"outcome", name(lookup.outcome)},
+          {"records", lookup.records}};
+}
+
+Json json_of(const client::Target& target) {
+  return {{"transport", name(target.transport)}, {"host", target.host}, {"port", target.port}};
+}
+
 }  // namespace
 
 std::string to_json(const Report& report) {
   Json json{{"uri", report.uri.to_string()}, {"works", report.works()}};
   json["seconds"] = static_cast<double>(report.took.count()) / 1000;
   json["resolution"] = steps_of(report.resolution);
+  json["lookups"] = Json::array();
+  for (const auto& lookup : report.lookups) json["lookups"].push_back(json_of(lookup));
+  json["targets"] = Json::array();
+  for (const auto& target : report.targets) json["targets"].push_back(json_of(target));
   json["legs"] = Json::array();
   for (const auto& leg : report.legs) json["legs"].push_back(json_of(leg));
   return json.dump(2, ' ', false, Json::error_handler_t::replace);

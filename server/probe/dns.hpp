@@ -1,0 +1,16 @@
+#pragma once
+
+#include <vector>
+
+#include "protocol/client/dns_records.hpp"
+#include "protocol/now.hpp"
+
+namespace yuelao::probe {
+
+// Asks the DNS servers of this system (resolv.conf(5)) all the questions at once, for these
+// very names and without a search list. Every question has an answer, `silent` where there is
+// none by `deadline`, until which this blocks at most; an answer is what a DNS message can
+// hold, 64 KiB.
+client::DnsAnswers ask(const std::vector<client::DnsQuestion>& questions, SteadyTime deadline);
+
+}  // namespace yuelao::probe
