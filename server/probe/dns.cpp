@@ -73,11 +73,13 @@ Outcome read(std::span<const unsigned char> reply, std::vector<Record>& records,
 struct Pending {
   DnsQuestion question;
   DnsAnswer answer;
+  int status = ARES_SUCCESS;
   bool done = false;
 
   static void on_reply(void* self, int status, int, unsigned char* reply, int size) {
     auto& pending = *static_cast<Pending*>(self);
     auto& answer = pending.answer;
+    pending.status = status;
     pending.done = true;
     answer.outcome = outcome_of(status);
     if (status != ARES_SUCCESS) return;
@@ -124,16 +126,17 @@ void wait_once(ares_channel channel, SteadyTime deadline) {
   ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // what has timed out
 }
 
-// Leaves `asked` as it is where c-ares cannot begin: nothing is done then.
-void exchange(std::vector<Pending>& asked, SteadyTime deadline) {
+// Asks what is not done yet, which it leaves as it is where c-ares cannot begin.
+void exchange(std::vector<Pending>& asked, int flags, SteadyTime deadline) {
   ares_options options{};
+  options.flags = flags;
   options.timeout = static_cast<int>(first_timeout.count());
   options.tries = transmissions;
   ares_channel channel = nullptr;
-  if (ares_init_options(&channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) != ARES_SUCCESS) {
-    return;
-  }
+  const int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
+  if (ares_init_options(&channel, &options, given) != ARES_SUCCESS) return;
   for (auto& one : asked) {
+    if (one.done) continue;
     const int type = one.question.type == DnsQuestion::Type::naptr ? ns_t_naptr : ns_t_srv;
     ares_query(channel, one.question.name.c_str(), ns_c_in, type, Pending::on_reply, &one);
   }
@@ -148,10 +151,15 @@ void exchange(std::vector<Pending>& asked, SteadyTime deadline) {
 client::DnsAnswers ask(const std::vector<DnsQuestion>& questions, SteadyTime deadline) {
   std::vector<Pending> asked;
   for (const auto& question : questions) {
-    asked.push_back({question, {Outcome::silent, {}, {}}, false});
+    asked.push_back({.question = question, .answer = {Outcome::silent, {}, {}}});
   }
   if (steady_now() < deadline && ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS) {
-    exchange(asked, deadline);
+    exchange(asked, 0, deadline);
+    // After the last server has refused to answer, c-ares 1.18 says that none was there. Only
+    // a second time, and then of the first one, does it tell the two apart.
+    for (auto& one : asked) one.done = one.status != ARES_ECONNREFUSED;
+    if (!std::ranges::all_of(asked, &Pending::done))
+      exchange(asked, ARES_FLAG_NOCHECKRESP, deadline);
     ares_library_cleanup();
   }
   client::DnsAnswers answers;
