@@ -1,6 +1,7 @@
 """`yuelao probe` as a person and a script meet it: what it says of servers that work and of
 servers that do not, ours and coturn."""
 
+import functools
 import json
 import os
 import re
@@ -10,8 +11,10 @@ import pytest
 
 from certificates import NAME
 from coturn import Coturn
+from name_servers import NO_DNS, etc
 from network import Namespace, SERVER
-from yuelao import PASSWORD, PROGRAM, SANITIZER, SECRET, USER, settings
+from probing import run_probe
+from yuelao import PASSWORD, PROGRAM, SECRET, USER, settings
 
 
 @pytest.fixture
@@ -23,47 +26,12 @@ def files(tmp_path):
     return {name: tmp_path / name for name in made}
 
 
-class Probed:
-    def __init__(self, status, printed, waited):
-        self.status, self.text, self.waited = status, printed, waited
-
-    @property
-    def report(self):
-        return json.loads(self.text)
-
-    @property
-    def leg(self):
-        leg, = self.report["legs"]
-        return leg
-
-    def step(self, name, leg=None):
-        steps = {step["step"]: step for step in (leg or self.leg)["steps"]}
-        assert name in steps, self.text
-        return steps[name]
-
-
 @pytest.fixture
 def probe(network):
     """probe(URI, option...) from the client's side, with the name of the certificate known."""
-    # `ip netns exec` lays these files over /etc for the namespace's programs.
-    directory = f"/etc/netns/{network.client.name}"
-    os.makedirs(directory)
-    with open(f"{directory}/hosts", "w", encoding="utf-8") as hosts:
-        hosts.write(f"{SERVER[4]} {NAME} other.test\n{SERVER[4]} both.test\n{SERVER[6]} both.test\n")
-
-    def run(uri, *options, json=True, **environment):
-        done = subprocess.run(
-            network.client.command(PROGRAM, "probe", uri, *options, *(["--json"] if json else [])),
-            capture_output=True, text=True, timeout=60, check=False,
-            env={**os.environ, **environment}, stdin=subprocess.DEVNULL)
-        assert not SANITIZER.search(done.stderr), done.stderr
-        for secret in (PASSWORD, SECRET):
-            assert secret not in done.stdout + done.stderr
-        return Probed(done.returncode, done.stdout, done.stderr)
-
-    yield run
-    os.remove(f"{directory}/hosts")
-    os.rmdir(directory)
+    hosts = f"{SERVER[4]} {NAME} other.test\n{SERVER[4]} both.test\n{SERVER[6]} both.test\n"
+    with etc(network.client, hosts=hosts, **{"resolv.conf": NO_DNS}):
+        yield functools.partial(run_probe, network.client)
 
 
 @pytest.fixture
@@ -322,7 +290,8 @@ def test_wrong_use_ends_with_2_and_one_sentence(files, what, options, sentence):
 def test_a_name_that_leads_nowhere_fails(network, probe):
     probed = probe("turn:does-not-exist.invalid?transport=udp")
     assert probed.status == 1 and probed.report["legs"] == []
-    assert "leads to no address" in probed.report["resolution"][0]["text"]
+    (verdict, sentence), = probed.resolution("resolve")
+    assert verdict == "failed" and "leads to no address" in sentence
     assert probed.report["seconds"] < 15
 
 
