@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <span>
-#include <utility>
 
 namespace yuelao::client {
 namespace {
@@ -17,11 +16,10 @@ std::uint32_t draw(Random& random) {
   return value;
 }
 
-// RFC 2782's "Weight": records of weight 0 stand first, and the running sum decides.
+// RFC 2782's "Weight", for records of one priority among which those of weight 0 stand first.
 void shuffle_by_weight(std::span<SrvRecord> records, Random& random) {
-  std::ranges::stable_sort(records, {}, [](const SrvRecord& one) { return one.weight != 0; });
-  for (std::uint32_t left = 0; records.size() > 1; records = records.subspan(1)) {
-    left = 0;
+  for (; records.size() > 1; records = records.subspan(1)) {
+    std::uint32_t left = 0;
     for (const auto& one : records) left += one.weight;
     const auto drawn = draw(random) % (left + 1);
     std::uint32_t sum = 0;
@@ -47,7 +45,7 @@ std::string canonical(std::string_view name) {
 }
 
 std::vector<SrvRecord> in_order(std::vector<SrvRecord> records, Random& random) {
-  std::ranges::stable_sort(records, {}, &SrvRecord::priority);
+  std::ranges::sort(records);
   std::span<SrvRecord> rest{records};
   while (!rest.empty()) {
     const auto priority = rest.front().priority;
@@ -56,12 +54,6 @@ std::vector<SrvRecord> in_order(std::vector<SrvRecord> records, Random& random) 
     shuffle_by_weight(rest.first(same), random);
     rest = rest.subspan(same);
   }
-  return records;
-}
-
-std::vector<NaptrRecord> in_order(std::vector<NaptrRecord> records) {
-  std::ranges::stable_sort(
-      records, {}, [](const NaptrRecord& one) { return std::pair{one.order, one.preference}; });
   return records;
 }
 

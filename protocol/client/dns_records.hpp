@@ -22,7 +22,9 @@ struct DnsQuestion {
 };
 std::string_view name(DnsQuestion::Type type);  // "NAPTR"
 
-// RFC 3403 §4.1. The replacement as canonical() has it.
+// RFC 3403 §4.1. The replacement as canonical() has it. Records are tried in the order of
+// operator<=>: by order, then by preference (RFC 3958 §2.2.3), then in some way that does not
+// depend on how a server shuffles its answers.
 struct NaptrRecord {
   std::uint16_t order = 0;
   std::uint16_t preference = 0;
@@ -31,17 +33,18 @@ struct NaptrRecord {
   std::string regular_expression;
   std::string replacement;
 
-  friend bool operator==(const NaptrRecord&, const NaptrRecord&) = default;
+  friend auto operator<=>(const NaptrRecord&, const NaptrRecord&) = default;
 };
 
-// RFC 2782. The target as canonical() has it; empty: the service is not to be had.
+// RFC 2782. The target as canonical() has it; empty: the service is not to be had. operator<=>
+// goes by priority, then by weight.
 struct SrvRecord {
   std::uint16_t priority = 0;
   std::uint16_t weight = 0;
   std::uint16_t port = 0;
   std::string target;
 
-  friend bool operator==(const SrvRecord&, const SrvRecord&) = default;
+  friend auto operator<=>(const SrvRecord&, const SrvRecord&) = default;
 };
 
 struct DnsAnswer {
@@ -65,8 +68,5 @@ std::string canonical(std::string_view name);
 
 // In the order of RFC 2782: by priority, and by chance and weight where that is the same.
 std::vector<SrvRecord> in_order(std::vector<SrvRecord> records, Random& random);
-
-// By order, and by preference where that is the same (RFC 3958 §2.2.3, RFC 3403 §4.1).
-std::vector<NaptrRecord> in_order(std::vector<NaptrRecord> records);
 
 }  // namespace yuelao::client

@@ -1,6 +1,7 @@
 #include "protocol/client/resolution.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -43,7 +44,8 @@ bool offers(const NaptrRecord& record, Transport transport) {
 }
 
 std::vector<NaptrRecord> offering(const DnsAnswer& answer, Transport transport) {
-  auto records = in_order(answer.naptr);
+  auto records = answer.naptr;
+  std::ranges::sort(records);
   if (records.size() > most_records) records.resize(most_records);
   std::erase_if(records, [=](const NaptrRecord& one) { return !offers(one, transport); });
   return records;
@@ -142,19 +144,14 @@ const DnsAnswer* Resolution::answer_to(Type type, const std::string& name) {
 bool Resolution::by_naptr(const std::vector<Transport>& transports) {
   const auto* first = answer_to(Type::naptr, host_);
   if (!first) return true;
-  struct Ranked {
-    std::pair<std::uint16_t, std::uint16_t> rank;
-    Transport transport;
-  };
-  std::vector<Ranked> ranked;
+  // The first set ranks the protocols; the application does where that makes no difference.
+  std::multimap<std::pair<std::uint16_t, std::uint16_t>, Transport> ranked;
   for (const auto transport : transports) {
     const auto records = offering(*first, transport);
     if (records.empty()) continue;
-    ranked.push_back({{records.front().order, records.front().preference}, transport});
+    ranked.insert({{records.front().order, records.front().preference}, transport});
   }
-  // The first set ranks the protocols; the application does where that makes no difference.
-  std::ranges::stable_sort(ranked, {}, &Ranked::rank);
-  for (const auto& one : ranked) follow(one.transport, {host_});
+  for (const auto& [rank, transport] : ranked) follow(transport, {host_});
   return !ranked.empty();
 }
 
@@ -215,7 +212,7 @@ void Resolution::add(Transport transport, const std::string& name, const DnsAnsw
   const auto useless = [](const SrvRecord& one) { return one.target.empty() || one.port == 0; };
   if (std::erase_if(records, useless) > 0) remark(Remark::Kind::unusable, name);
   // Before chance comes in, whose cost grows with the square of the count.
-  std::ranges::stable_sort(records, {}, &SrvRecord::priority);
+  std::ranges::sort(records);
   if (records.size() > most_records) records.resize(most_records);
   for (auto& one : in_order(std::move(records), random_)) {
     add({transport, std::move(one.target), one.port});

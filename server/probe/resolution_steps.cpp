@@ -126,9 +126,11 @@ std::string text_of(const client::Target& target) {
 
 Lookup lookup_of(const client::DnsQuestion& question, const client::DnsAnswer& answer) {
   Lookup lookup{question, answer.outcome, {}};
+  auto naptr = answer.naptr;
   auto srv = answer.srv;
-  std::ranges::stable_sort(srv, {}, &client::SrvRecord::priority);
-  for (const auto& one : client::in_order(answer.naptr)) lookup.records.push_back(text_of(one));
+  std::ranges::sort(naptr);
+  std::ranges::sort(srv);
+  for (const auto& one : naptr) lookup.records.push_back(text_of(one));
   for (const auto& one : srv) lookup.records.push_back(text_of(one));
   if (lookup.records.size() > client::most_records) lookup.records.resize(client::most_records);
   return lookup;
@@ -146,10 +148,16 @@ std::vector<Step> steps_of(const std::vector<Lookup>& lookups, const client::Pla
     steps.push_back({"order", Verdict::failed, "The records lead to no server for this URI."});
     return steps;
   }
+  const auto found = [](const Lookup& one) { return one.outcome == Outcome::found; };
+  const std::string_view browsers =
+      std::ranges::any_of(lookups, found)
+          ? " Browsers do not look at these records: to try what they do, name the port in the URI."
+          : "";
   Texts order;
   for (const auto& one : plan.targets) order.push_back(text_of(one));
   steps.push_back({"order", Verdict::works,
-                   "Clients try, in this order: " + listed(order, ", ", ", then ") + "."});
+                   "Clients try, in this order: " + listed(order, ", ", ", then ") + "." +
+                       std::string{browsers}});
   return steps;
 }
 

@@ -115,6 +115,7 @@ TEST_CASE("servers are tried in the order of their records, and each place once"
       told(resolved, "records") ==
       Texts{"works: The SRV records of _turn._udp.a.test, in their order: 10 0 1 one.test; 20 0 2 "
             "two.test; and 30 0 1 same.test."});
+  CHECK(told(resolved, "order").front().contains("Browsers do not look at these records"));
 }
 
 TEST_CASE("a host that leads nowhere fails with what to do about it") {
