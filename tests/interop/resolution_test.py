@@ -2,6 +2,9 @@
 
 import contextlib
 import functools
+import pathlib
+import re
+import shlex
 
 import pytest
 
@@ -85,7 +88,8 @@ def test_people_are_told_the_records_and_the_order(server, probe_with, user):
             "gone.test.\n",
             "There are no NAPTR records of call.test.\n",
             "The target \".\" of _turn._tcp.call.test says that there is no such service.\n",
-            "Clients try, in this order: UDP to one.test port 4000, then UDP to gone.test port 1.\n",
+            "Clients try, in this order: UDP to one.test port 4000, then UDP to gone.test port 1. ",
+            "Browsers do not look at these records",
             f"one.test has the address {SERVER[4]}.\n"):
         assert sentence in text
 
@@ -136,6 +140,44 @@ def test_a_certificate_is_for_the_uris_host_and_not_for_the_records(
         wrong = probe(uri, *options)
         assert wrong.status == 1 and wrong.leg["transport"] == "tls"
         assert "hostname mismatch" in wrong.step("certificate")["text"], wrong.text
+
+
+def published():
+    """The records that docs/probe.md says to publish, as dnsmasq's options."""
+    page = pathlib.Path(__file__).parents[2] / "docs/probe.md"
+    zone, = re.findall(r"```zone\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    for line in zone.splitlines():
+        owner, _, kind, *data = [word.removesuffix(".") for word in shlex.split(line)]
+        if kind == "NAPTR":
+            yield f"naptr-record={owner},{','.join(data)}"
+        elif kind == "SRV":
+            priority, weight, port, target = data
+            yield f"srv-host={owner},{target},{port},{priority},{weight}"
+        else:
+            assert kind == "A", line
+            yield host(owner)
+
+
+def test_the_records_that_the_documentation_publishes_lead_to_the_server(
+        yuelao, probe_with, user, authority):
+    probe = probe_with(*published())
+    options = (*user, "--ca", authority.certificate)
+    for uri, targets in {
+            "turn:example.org": ["udp turn.example.org 3478", "tcp turn.example.org 3478",
+                                 "tls turn.example.org 5349"],
+            "turns:example.org": ["tls turn.example.org 5349"],
+            "turn:example.org?transport=tcp": ["tcp turn.example.org 3478"],
+            "stun:example.org": ["udp turn.example.org 3478"],
+            "stuns:example.org": ["tls turn.example.org 5349"]}.items():
+        probed = probe(uri, *options)
+        assert probed.targets == targets, probed.text
+        # The test's certificate is for another name, and nothing else is to fail.
+        assert [leg["verdict"] for leg in probed.report["legs"]] == [
+            "failed" if target.startswith("tls") else "works" for target in targets], probed.text
+        failed = [step["step"] for leg in probed.report["legs"] for step in leg["steps"]
+                  if step["verdict"] == "failed"]
+        assert set(failed) <= {"certificate"}
+        assert {step["verdict"] for step in probed.report["resolution"]} == {"works"}
 
 
 def test_a_record_that_names_no_host_fails_and_the_next_is_tried(server, probe_with, user):
