@@ -19,6 +19,7 @@ struct Port {
 
 std::vector<Port> ports_of(const config::Config& config) {
   std::vector<Port> ports;
+  ports.reserve(config.listen.size() + 2);
   for (const auto& [transport, address, number] : config.listen) {
     ports.push_back({transport, address, number, "listen"});
   }
