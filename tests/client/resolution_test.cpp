@@ -224,6 +224,14 @@ TEST_CASE("NAPTR records of one protocol are tried in their order") {
                                                       "udp third.test 3478", "tcp tcp.test 3478"});
 }
 
+TEST_CASE("the order of the first records ranks the protocols, before their preference") {
+  const Zone zone{{"a.test NAPTR 20 10 A RELAY:turn.udp - udp.test",
+                   "a.test NAPTR 10 20 A RELAY:turn.tcp - tcp.test",
+                   "a.test NAPTR 10 10 A RELAY:turn.tls - tls.test"}};
+  CHECK(resolve("turn:a.test", zone).targets ==
+        Texts{"tls tls.test 5349", "tcp tcp.test 3478", "udp udp.test 3478"});
+}
+
 TEST_CASE("a NAPTR loop ends, with a remark, and what is beside it is used") {
   const Zone zone{{"a.test NAPTR 1 1 - RELAY:turn.udp - b.test",
                    "b.test NAPTR 1 1 - RELAY:turn.udp - a.test",
