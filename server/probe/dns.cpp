@@ -150,6 +150,7 @@ void exchange(std::vector<Pending>& asked, int flags, SteadyTime deadline) {
 
 client::DnsAnswers ask(const std::vector<DnsQuestion>& questions, SteadyTime deadline) {
   std::vector<Pending> asked;
+  asked.reserve(questions.size());
   for (const auto& question : questions) {
     asked.push_back({.question = question, .answer = {Outcome::silent, {}, {}}});
   }
