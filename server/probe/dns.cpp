@@ -8,7 +8,9 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <span>
 
+#include "protocol/client/resolution.hpp"
 #include "server/probe/waiting.hpp"
 
 namespace yuelao::probe {
@@ -65,6 +67,9 @@ Outcome read(std::span<const unsigned char> reply, std::vector<Record>& records,
   const std::unique_ptr<Reply, void (*)(void*)> owner{first, ares_free_data};
   if (status != ARES_SUCCESS) return outcome_of(status);
   for (const Reply* one = first; one; one = one->next) records.push_back(record_of(*one));
+  // One more than count, which shows that there were others.
+  std::ranges::sort(records);
+  if (records.size() > client::most_records) records.resize(client::most_records + 1);
   // An alias whose target has no such record is a success as well.
   return records.empty() ? Outcome::none : Outcome::found;
 }
