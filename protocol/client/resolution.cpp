@@ -10,7 +10,6 @@ namespace yuelao::client {
 namespace {
 
 using Type = DnsQuestion::Type;
-using Outcome = DnsAnswer::Outcome;
 using Path = std::vector<std::string>;  // the names that led to a NAPTR record
 
 // RFC 5928 §6.2 to §6.4.
@@ -56,7 +55,8 @@ std::uint16_t plain_or_secure_port(Transport transport) {
 
 // The records are known not to be there: a server that says nothing says not even that.
 bool absent(const DnsAnswer& answer) {
-  return answer.outcome == Outcome::none || answer.outcome == Outcome::no_name;
+  return answer.outcome == DnsAnswer::Outcome::none ||
+         answer.outcome == DnsAnswer::Outcome::no_name;
 }
 
 // RFC 6761 §6.3: these names mean this machine, and no resolver is to be asked.
@@ -161,7 +161,7 @@ void Resolution::follow(Transport transport, const Path& path) {
   const auto* answer = answer_to(Type::naptr, path.back());
   if (!answer) return;
   const auto records = offering(*answer, transport);
-  if (absent(*answer) || (answer->outcome == Outcome::found && records.empty())) {
+  if (absent(*answer) || (answer->outcome == DnsAnswer::Outcome::found && records.empty())) {
     remark(Remark::Kind::dead_end, path.back());
   }
   for (const auto& record : records) follow(transport, path, record);
@@ -193,7 +193,7 @@ void Resolution::by_srv(Transport transport) {
   const auto owner = "_" + std::string{name(uri_.scheme)} + "._" + protocol + "." + host_;
   const auto* answer = answer_to(Type::srv, owner);
   if (!answer) return;
-  if (answer->outcome != Outcome::found) return add_host(transport);
+  if (answer->outcome != DnsAnswer::Outcome::found) return add_host(transport);
   add(transport, owner, *answer);
 }
 

@@ -19,7 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 using client::DnsAnswer;
 using client::DnsQuestion;
-using Outcome = DnsAnswer::Outcome;
 
 // Before a question is sent again, to the next server where there are several.
 constexpr auto first_timeout = 800ms;
@@ -37,31 +36,31 @@ client::SrvRecord record_of(const ares_srv_reply& reply) {
   return {reply.priority, reply.weight, reply.port, client::canonical(reply.host)};
 }
 
-Outcome outcome_of(int status) {
+DnsAnswer::Outcome outcome_of(int status) {
   switch (status) {
     case ARES_SUCCESS:
-      return Outcome::found;
+      return DnsAnswer::Outcome::found;
     case ARES_ENODATA:
-      return Outcome::none;
+      return DnsAnswer::Outcome::none;
     case ARES_ENOTFOUND:
     case ARES_EBADNAME:
-      return Outcome::no_name;
+      return DnsAnswer::Outcome::no_name;
     case ARES_ESERVFAIL:
     case ARES_EREFUSED:
     case ARES_ENOTIMP:
     case ARES_EFORMERR:
-      return Outcome::refused;
+      return DnsAnswer::Outcome::refused;
     case ARES_EBADRESP:
-      return Outcome::malformed;
+      return DnsAnswer::Outcome::malformed;
     default:  // ARES_ETIMEOUT, ARES_ECONNREFUSED, and ARES_EDESTRUCTION at the deadline
-      return Outcome::silent;
+      return DnsAnswer::Outcome::silent;
   }
 }
 
 // Puts the records of a reply into `records`; `parse` is c-ares' function for their type.
 template <typename Reply, typename Record>
-Outcome read(std::span<const unsigned char> reply, std::vector<Record>& records,
-             int (*parse)(const unsigned char*, int, Reply**)) {
+DnsAnswer::Outcome read(std::span<const unsigned char> reply, std::vector<Record>& records,
+                        int (*parse)(const unsigned char*, int, Reply**)) {
   Reply* first = nullptr;
   const int status = parse(reply.data(), static_cast<int>(reply.size()), &first);
   const std::unique_ptr<Reply, void (*)(void*)> owner{first, ares_free_data};
@@ -71,7 +70,7 @@ Outcome read(std::span<const unsigned char> reply, std::vector<Record>& records,
   std::ranges::sort(records);
   if (records.size() > client::most_records) records.resize(client::most_records + 1);
   // An alias whose target has no such record is a success as well.
-  return records.empty() ? Outcome::none : Outcome::found;
+  return records.empty() ? DnsAnswer::Outcome::none : DnsAnswer::Outcome::found;
 }
 
 // A question on its way. c-ares calls back before it returns, or while it is being waited for.
@@ -157,7 +156,7 @@ client::DnsAnswers ask(const std::vector<DnsQuestion>& questions, SteadyTime dea
   std::vector<Pending> asked;
   asked.reserve(questions.size());
   for (const auto& question : questions) {
-    asked.push_back({.question = question, .answer = {Outcome::silent, {}, {}}});
+    asked.push_back({.question = question, .answer = {DnsAnswer::Outcome::silent, {}, {}}});
   }
   if (steady_now() < deadline && ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS) {
     exchange(asked, 0, deadline);

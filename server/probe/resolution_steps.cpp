@@ -11,8 +11,8 @@
 namespace yuelao::probe {
 namespace {
 
+using client::DnsAnswer;
 using client::Remark;
-using Outcome = client::DnsAnswer::Outcome;
 using Texts = std::vector<std::string>;
 
 constexpr std::size_t most_told = 8;  // records or servers in a sentence
@@ -49,7 +49,7 @@ std::string owner(const Lookup& lookup) {
 // "NAPTR records of example.org and SRV records of _turn._udp.example.org"; empty: none
 // came to this.
 std::string with(const std::vector<Lookup>& lookups, std::string_view last,
-                 std::initializer_list<Outcome> outcomes) {
+                 std::initializer_list<DnsAnswer::Outcome> outcomes) {
   Texts texts;
   for (const auto& one : lookups) {
     if (std::ranges::find(outcomes, one.outcome) != outcomes.end()) texts.push_back(owner(one));
@@ -60,21 +60,24 @@ std::string with(const std::vector<Lookup>& lookups, std::string_view last,
 // What has no records is told in one sentence, however much was asked.
 void tell_lookups(const std::vector<Lookup>& lookups, std::vector<Step>& steps) {
   for (const auto& one : lookups) {
-    if (one.outcome != Outcome::found) continue;
+    if (one.outcome != DnsAnswer::Outcome::found) continue;
     steps.push_back(
         {"records", Verdict::works,
          fmt::format("The {}{}: {}.", owner(one), one.records.size() > 1 ? ", in their order" : "",
                      listed(one.records, "; ", "; and "))});
   }
-  if (const auto none = with(lookups, " or ", {Outcome::none, Outcome::no_name}); !none.empty()) {
+  if (const auto none =
+          with(lookups, " or ", {DnsAnswer::Outcome::none, DnsAnswer::Outcome::no_name});
+      !none.empty()) {
     steps.push_back({"records", Verdict::works, "There are no " + none + "."});
   }
-  if (const auto silent = with(lookups, " and ", {Outcome::silent}); !silent.empty()) {
+  if (const auto silent = with(lookups, " and ", {DnsAnswer::Outcome::silent}); !silent.empty()) {
     steps.push_back({"records", Verdict::skipped,
                      "No DNS server of this machine's answered the questions for " + silent +
                          ": what they say is not known here."});
   }
-  const auto refused = with(lookups, " and ", {Outcome::refused, Outcome::malformed});
+  const auto refused =
+      with(lookups, " and ", {DnsAnswer::Outcome::refused, DnsAnswer::Outcome::malformed});
   if (!refused.empty()) {
     steps.push_back({"records", Verdict::attention,
                      "The DNS server has no proper answer to the questions for " + refused +
@@ -148,7 +151,7 @@ std::vector<Step> steps_of(const std::vector<Lookup>& lookups, const client::Pla
     steps.push_back({"order", Verdict::failed, "The records lead to no server for this URI."});
     return steps;
   }
-  const auto found = [](const Lookup& one) { return one.outcome == Outcome::found; };
+  const auto found = [](const Lookup& one) { return one.outcome == DnsAnswer::Outcome::found; };
   const std::string_view browsers =
       std::ranges::any_of(lookups, found)
           ? " Browsers do not look at these records: to try what they do, name the port in the URI."
