@@ -88,8 +88,9 @@ void add_pre_call_test(const Request& request, Instructions& all) {
   const auto& api = *request.api;
   all.snippets.push_back(pre_call_test(request));
   all.notes.emplace_back(
-      "Whoever opens the page of the pre-call test sees its key and can relay: the key is its own, "
-      "and the credentials are short.");
+      "Whoever opens the page of the pre-call test sees its key and can relay: the key is the "
+      "page's "
+      "own, and a short `credentials.lifetime` does for a test.");
   if (api.url.empty()) {
     all.snippets.push_back(passing_on(request));
     all.notes.emplace_back(
