@@ -24,9 +24,9 @@ std::string address_name(const Listening& wanted) {
 }
 
 StartError taken(const Listening& wanted) {
-  const auto owner = port_owner(wanted.transport, wanted.at.port);
-  const auto by = owner.empty() ? std::string{"another program"} : owner;
-  return StartError{port_name(wanted) + address_name(wanted) + " is already taken by " + by +
+  const auto owner = port_owner(wanted.transport, wanted.at.address, wanted.at.port);
+  return StartError{port_name(wanted) + address_name(wanted) + " is already taken by " +
+                    owner.value_or(PortOwner{}).to_string() +
                     ": stop that program, or choose another port under `listen`."};
 }
 

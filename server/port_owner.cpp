@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -17,29 +18,59 @@ namespace fs = std::filesystem;
 constexpr std::string_view tcp_listen = "0A";
 constexpr std::string_view udp_unconnected = "07";
 
+struct Wanted {
+  std::optional<IpAddress> address;
+  std::uint16_t port;
+  std::string_view state;
+};
+
+template <typename Number>
+bool read_hex(std::string_view digits, Number& number) {
+  return std::from_chars(digits.data(), digits.data() + digits.size(), number, 16).ec ==
+         std::errc{};
+}
+
+// proc(5): 32 bits at a time, each as this machine reads them in network order.
+std::optional<IpAddress> kernel_address(std::string_view hex) {
+  std::array<std::uint8_t, 16> octets{};
+  if (hex.size() != 8 && hex.size() != 32) return std::nullopt;
+  for (std::size_t i = 0; i < hex.size() / 8; ++i) {
+    std::uint32_t word = 0;
+    if (!read_hex(hex.substr(8 * i, 8), word)) return std::nullopt;
+    std::memcpy(octets.data() + 4 * i, &word, sizeof word);
+  }
+  if (hex.size() == 8) return IpAddress::v4({octets[0], octets[1], octets[2], octets[3]});
+  return IpAddress::v6(octets);
+}
+
+bool meets(const Wanted& wanted, const IpAddress& bound) {
+  return !wanted.address || wanted.address->unspecified() || bound.unspecified() ||
+         bound == *wanted.address;
+}
+
 // One line of /proc/net/tcp and its like: "sl local:PORT remote state q tr retr uid
-// timeout inode". Empty unless it is bound to `port` in `state`.
-std::string inode_in(const std::string& line, std::uint16_t port, std::string_view state) {
+// timeout inode". Empty unless it is a socket that is wanted.
+std::string inode_in(const std::string& line, const Wanted& wanted) {
   std::istringstream fields{line};
   std::array<std::string, 10> field;
   for (auto& value : field) fields >> value;
-  const auto colon = field[1].rfind(':');
-  if (colon == std::string::npos || field[3] != state) return {};
-  std::uint16_t local_port = 0;
-  const std::string_view hex = std::string_view{field[1]}.substr(colon + 1);
-  std::from_chars(hex.data(), hex.data() + hex.size(), local_port, 16);
-  return local_port == port ? field[9] : std::string{};
+  const std::string_view local = field[1];
+  const auto colon = local.rfind(':');
+  if (colon == std::string_view::npos || field[3] != wanted.state) return {};
+  std::uint16_t port = 0;
+  const auto bound = kernel_address(local.substr(0, colon));
+  const bool fits = bound && read_hex(local.substr(colon + 1), port) && port == wanted.port &&
+                    meets(wanted, *bound);
+  return fits ? field[9] : std::string{};
 }
 
-// How /proc/PID/fd names the sockets on `port`.
-std::set<std::string> socket_links(Transport transport, std::uint16_t port) {
-  const bool udp = transport == Transport::udp;
-  const std::string table = udp ? "/proc/net/udp" : "/proc/net/tcp";
+// How /proc/PID/fd names the sockets.
+std::set<std::string> socket_links(const std::string& table, const Wanted& wanted) {
   std::set<std::string> links;
   for (const auto& path : {table, table + "6"}) {
     std::ifstream file{path};
     for (std::string line; std::getline(file, line);) {
-      const auto inode = inode_in(line, port, udp ? udp_unconnected : tcp_listen);
+      const auto inode = inode_in(line, wanted);
       if (!inode.empty()) links.insert("socket:[" + inode + "]");
     }
   }
@@ -54,23 +85,36 @@ bool holds_any(const fs::path& process, const std::set<std::string>& links) {
   return false;
 }
 
-bool is_process(const fs::path& path) {
-  return path.filename().string().find_first_not_of("0123456789") == std::string::npos;
+// The process number that names this directory of /proc; 0: it is another one.
+int process_number(const fs::path& path) {
+  const auto name = path.filename().string();
+  int number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  return error == std::errc{} && end == name.data() + name.size() ? number : 0;
 }
 
 }  // namespace
 
-std::string port_owner(Transport transport, std::uint16_t port) {
-  const auto links = socket_links(transport, port);
-  if (links.empty()) return {};
+std::string PortOwner::to_string() const {
+  if (process == 0) return "another program";
+  return program + " (process " + std::to_string(process) + ")";
+}
+
+std::optional<PortOwner> port_owner(Transport transport, const std::optional<IpAddress>& address,
+                                    std::uint16_t port) {
+  const bool udp = transport == Transport::udp;
+  const Wanted wanted{address, port, udp ? udp_unconnected : tcp_listen};
+  const auto links = socket_links(udp ? "/proc/net/udp" : "/proc/net/tcp", wanted);
+  if (links.empty()) return std::nullopt;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator{"/proc", error}) {
-    if (!is_process(entry.path()) || !holds_any(entry.path(), links)) continue;
-    std::string program;
-    std::getline(std::ifstream{entry.path() / "comm"}, program);
-    return program + " (process " + entry.path().filename().string() + ")";
+    const int process = process_number(entry.path());
+    if (process == 0 || !holds_any(entry.path(), links)) continue;
+    PortOwner owner{{}, process};
+    std::getline(std::ifstream{entry.path() / "comm"}, owner.program);
+    return owner;
   }
-  return {};
+  return PortOwner{};
 }
 
 }  // namespace yuelao::server

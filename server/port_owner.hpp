@@ -1,15 +1,25 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "protocol/endpoint.hpp"
 
 namespace yuelao::server {
 
-// The program that holds a local port, as "nginx (process 123)"; empty where /proc does
-// not tell, for example because the program belongs to another user. `transport` tls
-// means TCP.
-std::string port_owner(Transport transport, std::uint16_t port);
+// A program that has a local port.
+struct PortOwner {
+  std::string program;  // empty where /proc does not tell, as of another user's programs
+  int process = 0;      // 0 there
+
+  // "nginx (process 123)", or "another program".
+  std::string to_string() const;
+};
+
+// Who listens on `port` of `address`; unset or unspecified: on any address. Empty: nobody.
+// `transport` tls means TCP.
+std::optional<PortOwner> port_owner(Transport transport, const std::optional<IpAddress>& address,
+                                    std::uint16_t port);
 
 }  // namespace yuelao::server

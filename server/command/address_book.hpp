@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "config/config.hpp"
-#include "server/command/machine.hpp"
 #include "server/location.hpp"
+#include "server/machine.hpp"
 
 namespace yuelao::server {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "config/config.hpp"
-#include "server/command/machine.hpp"
+#include "server/machine.hpp"
 
 namespace yuelao::server {
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/command/integration.hpp"
 #include "server/command/start_up.hpp"
@@ -44,6 +45,14 @@ struct ProbeArguments {
   bool json = false;
 };
 int probe_server(const ProbeArguments& wanted);
+
+struct CheckArguments {
+  std::vector<std::string> peers;
+  std::string stun;  // HOST or HOST:PORT; empty: nobody is asked
+  std::filesystem::path authorities;
+  bool json = false;
+};
+int check_server(const StartOptions& start, const CheckArguments& wanted);
 
 struct IntegrateArguments {
   std::string system;  // empty: list them

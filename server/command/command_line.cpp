@@ -15,6 +15,7 @@ struct CommandLine {
   StartOptions start;
   std::string config_to_check;
   CredentialsArguments credentials;
+  CheckArguments check;
   ProbeArguments probe;
   IntegrateArguments integrate;
   std::string turnserver_conf;
@@ -30,6 +31,12 @@ void add_start_options(CLI::App& app, StartOptions& start) {
                  "Where the secret made at the first start is kept. Default: "
                  "/var/lib/yuelao for root, else ~/.local/state/yuelao")
       ->type_name("DIR");
+}
+
+void add_authorities(CLI::App& app, std::filesystem::path& authorities) {
+  app.add_option("--ca", authorities,
+                 "Certificate authorities (PEM) to believe besides the system's")
+      ->type_name("FILE");
 }
 
 void add_serve(CLI::App& app, CommandLine& line) {
@@ -62,6 +69,29 @@ void add_credentials(CLI::App& app, CommandLine& line) {
       [&line] { line.run = [&line] { return print_credentials(line.start, line.credentials); }; });
 }
 
+void add_check(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand(
+      "check", "Say whether the server that runs here works, and what to do where it does not");
+  auto& wanted = line.check;
+  add_start_options(*command, line.start);
+  command
+      ->add_option("--peer", wanted.peers,
+                   "Address of a media server that clients must reach. May be repeated")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--stun", wanted.stun,
+                   "STUN server to ask how the Internet sees this machine; none is asked by "
+                   "itself")
+      ->type_name("HOST[:PORT]");
+  add_authorities(*command, wanted.authorities);
+  command->add_flag("--json", wanted.json, "Print the report as JSON");
+  command->footer(
+      "Ends with 0 when calls work, 1 when something keeps them from it, 2 when used wrongly.");
+  command->callback(
+      [&line] { line.run = [&line] { return check_server(line.start, line.check); }; });
+}
+
 void add_probe(CLI::App& app, CommandLine& line) {
   auto* command = app.add_subcommand(
       "probe", "Try a STUN or TURN server as a client does, and say which ways to it work");
@@ -79,10 +109,7 @@ void add_probe(CLI::App& app, CommandLine& line) {
                    "Holds the server's shared secret (TURN REST); or set YUELAO_SECRET")
       ->type_name("FILE")
       ->excludes(password);
-  command
-      ->add_option("--ca", wanted.authorities,
-                   "Certificate authorities (PEM) to believe besides the system's")
-      ->type_name("FILE");
+  add_authorities(*command, wanted.authorities);
   command->add_flag("--json", wanted.json, "Print the report as JSON");
   command->footer(
       "Ends with 0 when everything works, 1 when something does not, 2 when used "
@@ -188,6 +215,7 @@ int run_command(int argc, const char* const* argv) {
   add_serve(app, line);
   add_check_config(app, line);
   add_credentials(app, line);
+  add_check(app, line);
   add_probe(app, line);
   add_integrate(app, line);
   add_web_page(app, line);

@@ -9,9 +9,9 @@
 #include "config/load.hpp"
 #include "server/command/addresses.hpp"
 #include "server/command/certificate_host.hpp"
-#include "server/command/machine.hpp"
 #include "server/command/state.hpp"
 #include "server/integrate/port_443.hpp"
+#include "server/machine.hpp"
 
 namespace yuelao::server {
 namespace {

@@ -202,7 +202,8 @@ void LegProbe::test_data() {
                        .relayed = *leg_.relayed,
                        .open = more,
                        .random = random_,
-                       .deadline = deadline_};
+                       .deadline = deadline_,
+                       .load = options_.load};
   test_relay(test, *session_, leg_);
   // So that the server need not keep the relay until its lifetime ends.
   session_->ask(client::Refresh{0s}, steady_now() + 500ms);

@@ -22,6 +22,8 @@ struct Options {
   std::function<void(std::string_view)> progress;
   // How long everything may take. A leg that has not begun by then has failed.
   std::chrono::seconds patience{28};
+  // `light` leaves out how much the relay carries in a second.
+  Load load = Load::full;
 };
 
 // Tries every leg of the URI as a client would: connects, asks for its own address and

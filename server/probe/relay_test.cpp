@@ -112,7 +112,7 @@ Outcome between_relays(const RelayTest& test, Session& near) {
   ChannelEnd there{*far, to_relay};
   auto data = round_trips(here, there, test.random, test.deadline);
   data.way = DataTest::Way::between_relays;
-  if (data.arrived > 0) {
+  if (data.arrived > 0 && test.load == Load::full) {
     data.megabits_per_second = throughput(here, there, test.random, test.deadline);
   }
   far->ask(client::Refresh{0s}, steady_now() + 500ms);
@@ -164,6 +164,7 @@ void add_relays(const DataTest& data, Leg& leg) {
                        lossless ? ""
                                 : " Calls suffer from loss: look for a line or a machine that is "
                                   "full.")});
+  if (data.megabits_per_second == 0) return;
   leg.add(
       {"throughput", Verdict::works,
        fmt::format("One way it carried {:.1f} Mbit/s for a second.", data.megabits_per_second)});

@@ -17,6 +17,7 @@ struct RelayTest {
   std::function<std::optional<Session>(Transport)> open;
   Random& random;
   SteadyTime deadline;
+  Load load = Load::full;
 };
 
 // Sends packets to ourselves through `near`'s relay and adds to `leg` what came of it: to a

@@ -37,6 +37,9 @@ struct Certificate {
   std::string alpn;      // what was agreed on; empty: nothing
 };
 
+// How much a test may send: everything, or what a server with calls on it does not feel.
+enum class Load : std::uint8_t { full, light };
+
 // Packets sent to ourselves through the relay.
 struct DataTest {
   enum class Way : std::uint8_t {
@@ -85,6 +88,8 @@ struct Report {
   bool works() const;
 };
 
+// A line for each step, behind a mark for its verdict.
+std::string to_text(const std::vector<Step>& steps);
 // For people: several lines, in sentences.
 std::string to_text(const Report& report);
 // For scripts: docs/probe.md says what the members mean.

@@ -39,14 +39,6 @@ std::string_view outcome(Verdict verdict) {
   return {};
 }
 
-std::string lines_of(const std::vector<Step>& steps) {
-  std::string text;
-  for (const auto& step : steps) {
-    text += fmt::format("  {}  {}\n", mark(step.verdict), step.sentences);
-  }
-  return text;
-}
-
 std::string summary(const Report& report) {
   const auto count = [&](auto... verdicts) {
     return std::ranges::count_if(
@@ -62,10 +54,18 @@ std::string summary(const Report& report) {
 
 }  // namespace
 
+std::string to_text(const std::vector<Step>& steps) {
+  std::string text;
+  for (const auto& step : steps) {
+    text += fmt::format("  {}  {}\n", mark(step.verdict), step.sentences);
+  }
+  return text;
+}
+
 std::string to_text(const Report& report) {
-  auto text = report.uri.to_string() + "\n" + lines_of(report.resolution);
+  auto text = report.uri.to_string() + "\n" + to_text(report.resolution);
   for (const auto& leg : report.legs) {
-    text += fmt::format("\n{}: {}\n{}", title(leg), outcome(leg.verdict), lines_of(leg.steps));
+    text += fmt::format("\n{}: {}\n{}", title(leg), outcome(leg.verdict), to_text(leg.steps));
     if (!leg.software.empty()) text += fmt::format("          It calls itself {}.\n", leg.software);
   }
   return text + "\n" + summary(report);

@@ -14,10 +14,11 @@ constexpr std::int64_t longest_wait_ns = 10'000'000;
 
 }  // namespace
 
-Handshakes::Handshakes(std::vector<Caller>& callers, const Endpoint& server,
-                       std::uint32_t at_a_time)
-    : callers_{callers}, server_{server}, at_a_time_{at_a_time} {
-  for (std::uint32_t i = 0; i < callers_.size(); ++i) poller_.add(callers_[i].socket, i);
+Handshakes::Handshakes(std::vector<Caller>& callers, std::uint32_t at_a_time)
+    : callers_{callers}, at_a_time_{at_a_time} {
+  for (std::uint32_t i = 0; i < callers_.size(); ++i) {
+    poller_.add(callers_[i].link->descriptor(), i);
+  }
 }
 
 HandshakeResult Handshakes::run_to(TurnClient::Stage goal, std::chrono::nanoseconds limit) {
@@ -44,27 +45,29 @@ void Handshakes::start_more() {
 }
 
 void Handshakes::receive(std::uint32_t caller) {
+  callers_[caller].link->receive(inbox_, [=, this](Bytes message) { on_message(caller, message); });
+}
+
+void Handshakes::on_message(std::uint32_t caller, Bytes message) {
   auto& client = callers_[caller].client;
-  callers_[caller].socket.receive(inbox_);
-  for (std::size_t i = 0; i < inbox_.count(); ++i) {
-    const auto progress = client.on_datagram(inbox_[i]);
-    if (progress == TurnClient::Progress::none) continue;
-    if (progress == TurnClient::Progress::refused) {
-      ++result_.refused;
-      result_.refusal = client.refusal();
-      return finish(caller);
-    }
-    if (client.stage() == goal_) {
-      ++result_.finished;
-      return finish(caller);
-    }
+  const auto progress = client.on_message(message);
+  if (progress == TurnClient::Progress::none) return;
+  if (progress == TurnClient::Progress::refused) {
+    ++result_.refused;
+    result_.refusal = client.refusal();
+    finish(caller);
+  } else if (client.stage() == goal_) {
+    ++result_.finished;
+    finish(caller);
+  } else {
     send_request(caller);
   }
 }
 
 void Handshakes::send_request(std::uint32_t caller) {
   std::array<std::byte, 1024> buffer;
-  callers_[caller].socket.send(callers_[caller].client.request(buffer), server_);
+  const auto request = callers_[caller].client.request(buffer);
+  callers_[caller].link->send(request, request.size());
 }
 
 void Handshakes::retransmit(Clock::time_point now) {

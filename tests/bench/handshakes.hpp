@@ -2,17 +2,18 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "tests/bench/client_link.hpp"
 #include "tests/bench/turn_client.hpp"
-#include "tests/bench/udp_socket.hpp"
 
 namespace yuelao::bench {
 
-// One client with its own socket, thus its own five-tuple.
+// One client with its own connection, thus its own five-tuple.
 struct Caller {
   TurnClient client;
-  UdpSocket socket;
+  std::unique_ptr<ClientLink> link;
 };
 
 struct HandshakeResult {
@@ -26,7 +27,7 @@ struct HandshakeResult {
 // Takes every client through its transactions to a stage, a bounded number at a time.
 class Handshakes {
  public:
-  Handshakes(std::vector<Caller>& callers, const Endpoint& server, std::uint32_t at_a_time);
+  Handshakes(std::vector<Caller>& callers, std::uint32_t at_a_time);
   HandshakeResult run_to(TurnClient::Stage goal, std::chrono::nanoseconds limit);
 
  private:
@@ -38,12 +39,12 @@ class Handshakes {
 
   void start_more();
   void receive(std::uint32_t caller);
+  void on_message(std::uint32_t caller, Bytes message);
   void send_request(std::uint32_t caller);
   void retransmit(Clock::time_point now);
   void finish(std::uint32_t caller);
 
   std::vector<Caller>& callers_;
-  Endpoint server_;
   std::uint32_t at_a_time_;
   Poller poller_;
   Inbox inbox_;

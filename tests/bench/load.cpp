@@ -1,32 +1,53 @@
 #include "tests/bench/load.hpp"
 
 #include <algorithm>
+#include <array>
+#include <limits>
 
 #include "protocol/bytes.hpp"
+#include "protocol/client/relayed_data.hpp"
 
 namespace yuelao::bench {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr std::size_t channel_header_bytes = 4;
-// In front of every payload: way (1), zero (3), flow (4), number (8).
-constexpr std::size_t tag_bytes = 16;
-constexpr std::uint32_t peer_label = 0x8000'0000;
+// In front of every packet: flow (4), size (4), number (8), time of departure (8).
+constexpr std::size_t tag_bytes = 24;
+constexpr std::size_t longest_envelope = 64;
 
 // A packet that is not there this long after all others is lost.
 constexpr auto patience = 300ms;
 // Sent in a row before looking what has arrived, however late the load is.
 constexpr std::uint64_t most_at_once = 32;
-constexpr std::int64_t longest_wait_ns = 1'000'000;
+constexpr std::int64_t longest_wait = 1'000'000;
+
+std::uint64_t nanoseconds(std::chrono::steady_clock::time_point time) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
+}
 
 }  // namespace
 
+void Load::Counter::fill(MutableBytes out) {
+  std::ranges::fill(out, std::byte{});
+  store_u64(out.first(8), ++count_);
+}
+
 Load::Load(const Plan& plan, std::vector<Caller>& callers, std::vector<UdpSocket>& peers)
-    : plan_{plan}, callers_{callers}, peers_{peers}, arrived_(plan.packets) {
-  outgoing_.resize(plan.burst * (plan.packet_bytes + channel_header_bytes));
-  for (std::uint32_t i = 0; i < callers_.size(); ++i) poller_.add(callers_[i].socket, i);
-  for (std::uint32_t i = 0; i < peers_.size(); ++i) poller_.add(peers_[i], i | peer_label);
+    : plan_{plan},
+      callers_{callers},
+      peers_{peers},
+      flows_{make_flows(plan)},
+      schedule_{plan, flows_.size()},
+      arrived_(plan.packets) {
+  constexpr std::size_t longest_packet = 1500;
+  outgoing_.resize(std::max(plan.burst, 8U) * (longest_packet + longest_envelope));
+  result_.delays.reserve(plan.packets);
+  for (std::uint32_t i = 0; i < callers_.size(); ++i) {
+    poller_.add(callers_[i].link->descriptor(), End{true, i}.label());
+  }
+  for (std::uint32_t i = 0; i < peers_.size(); ++i) {
+    poller_.add(peers_[i].descriptor(), End{false, i}.label());
+  }
 }
 
 LoadResult Load::run() {
@@ -39,10 +60,11 @@ LoadResult Load::run() {
     } else if (on_their_way() == 0 || now - std::max(last_arrival_, end_of_sending) > patience) {
       break;
     }
-    for (const auto label : poller_.wait(nanoseconds_to_wait(now))) receive(label);
+    for (const auto label : poller_.wait(nanoseconds_to_wait(now))) receive(End::of(label));
   }
   result_.wall = last_arrival_ - start_;
-  return result_;
+  std::ranges::sort(result_.delays);
+  return std::move(result_);
 }
 
 std::uint64_t Load::on_their_way() const {
@@ -51,119 +73,126 @@ std::uint64_t Load::on_their_way() const {
   return next_number_ - std::min(next_number_, delivered + written_off_);
 }
 
-std::uint64_t Load::may_send(Clock::time_point now) {
-  if (plan_.rate != 0) {
-    const std::chrono::duration<double> elapsed = now - start_;
-    const auto due = static_cast<std::uint64_t>(elapsed.count() * static_cast<double>(plan_.rate));
-    return due > next_number_ ? due - next_number_ : 0;
-  }
+bool Load::may_send(std::uint32_t count, Clock::time_point now) {
+  if (plan_.rate != 0 || plan_.pattern == Pattern::meeting) return now - start_ >= schedule_.due();
   // What fills the window and stays away would stop an unpaced load for good.
   if (now - last_arrival_ > patience) {
     written_off_ += on_their_way();
     last_arrival_ = now;
   }
-  const auto busy = on_their_way();
-  return busy < plan_.window ? plan_.window - busy : 0;
+  return on_their_way() + count <= std::max<std::uint64_t>(plan_.window, count);
 }
 
 void Load::send_due(Clock::time_point now) {
-  const auto due = std::min({may_send(now), plan_.packets - next_number_,
-                             std::max<std::uint64_t>(most_at_once, plan_.burst)});
-  // A paced load sends whole bursts; only the last of all may be short.
-  for (std::uint64_t left = due; left > 0;) {
-    const auto whole = std::min<std::uint64_t>(plan_.burst, plan_.packets - next_number_);
-    if (left < whole) break;
-    send_burst(whole);
-    left -= whole;
+  std::uint64_t sent = 0;
+  while (next_number_ < plan_.packets && sent < most_at_once) {
+    const auto burst = schedule_.next();
+    if (!may_send(burst.count, now)) return;
+    send(burst);
+    schedule_.take();
+    sent += burst.count;
   }
 }
 
-// Flows take turns; with both directions, a flow's client and peer send one after the other.
-void Load::send_burst(std::uint64_t count) {
-  const bool both = plan_.direction == Direction::both;
-  const auto turn = next_turn_++;
-  const auto flow = static_cast<std::uint32_t>((both ? turn / 2 : turn) % callers_.size());
-  const bool client_sends = plan_.direction == Direction::to_peer || (both && turn % 2 == 0);
-  const auto way = client_sends ? Way::to_peer : Way::to_client;
-
-  std::size_t size = 0;
-  std::size_t segment = 0;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    segment = compose(way, flow, next_number_++, MutableBytes{outgoing_}.subspan(size)).size();
-    size += segment;
+void Load::send(const Burst& burst) {
+  const auto& flow = flows_[burst.flow];
+  const auto messages = compose(burst, outgoing_);
+  traffic(flow).sent += burst.count;
+  const auto each = messages.size() / burst.count;
+  if (flow.from.client) {
+    callers_[flow.from.number].link->send(messages, each);
+    return;
   }
-  traffic(way).sent += count;
-  auto& socket = client_sends ? callers_[flow].socket : peers_[flow % peers_.size()];
-  const auto& to = client_sends ? plan_.server : callers_[flow].client.relayed();
-  const auto packets = Bytes{outgoing_}.first(size);
-  if (count == 1) {
-    socket.send(packets, to);
+  auto& socket = peers_[flow.from.number];
+  const auto& to = callers_[flow.to.number].client.relayed();
+  if (burst.count == 1) {
+    socket.send(messages, to);
   } else {
-    socket.send_segmented(packets, static_cast<std::uint16_t>(segment), to);
+    socket.send_segmented(messages, static_cast<std::uint16_t>(each), to);
   }
 }
 
-MutableBytes Load::compose(Way way, std::uint32_t flow, std::uint64_t number,
-                           MutableBytes out) const {
-  std::size_t header = 0;
-  if (way == Way::to_peer) {
-    header = channel_header_bytes;
-    store_u16(out, TurnClient::channel);
-    store_u16(out.subspan(2), static_cast<std::uint16_t>(plan_.packet_bytes));
+Bytes Load::compose(const Burst& burst, MutableBytes out) {
+  std::array<std::byte, 1500> packet{};
+  const auto now = nanoseconds(Clock::now());
+  std::size_t size = 0;
+  for (std::uint32_t i = 0; i < burst.count; ++i) {
+    const MutableBytes tag{packet};
+    store_u32(tag, burst.flow);
+    store_u32(tag.subspan(4), burst.packet_bytes);
+    store_u64(tag.subspan(8), next_number_++);
+    store_u64(tag.subspan(16), now);
+    size += put_in_envelope(flows_[burst.flow], tag.first(burst.packet_bytes), out.subspan(size))
+                .size();
   }
-  const auto tag = out.subspan(header, tag_bytes);
-  store_u32(tag, static_cast<std::uint32_t>(way));
-  store_u32(tag.subspan(4), flow);
-  store_u64(tag.subspan(8), number);
-  return out.first(header + plan_.packet_bytes);
+  return out.first(size);
 }
 
-void Load::receive(std::uint32_t label) {
-  const bool at_peer = (label & peer_label) != 0;
-  const auto receiver = label & ~peer_label;
-  auto& socket = at_peer ? peers_[receiver] : callers_[receiver].socket;
-  socket.receive(inbox_);
-  for (std::size_t i = 0; i < inbox_.count(); ++i) {
-    const auto datagram = inbox_[i];
-    if (at_peer) {
-      count_arrival(Way::to_peer, receiver, datagram);
-    } else if (datagram.size() > channel_header_bytes &&
-               load_u16(datagram) == TurnClient::channel) {
-      count_arrival(Way::to_client, receiver, datagram.subspan(channel_header_bytes));
-    } else {
-      ++result_.corrupted;
+Bytes Load::put_in_envelope(const Flow& flow, Bytes packet, MutableBytes out) {
+  const auto as_it_is = [&] {
+    std::ranges::copy(packet, out.begin());
+    return Bytes{out}.first(packet.size());
+  };
+  if (!flow.from.client) return as_it_is();
+  switch (plan_.envelope) {
+    case Envelope::channel_data: {
+      const auto padding =
+          plan_.transport == Transport::udp ? client::Padding::none : client::Padding::to_four;
+      const auto channel = *stun::ChannelNumber::from(TurnClient::channel);
+      return client::write_channel_data(channel, packet, padding, out);
     }
+    case Envelope::indication:
+      return client::write_send_indication(callers_[flow.from.number].client.peer(), packet,
+                                           counter_, out);
+    case Envelope::bare:
+      break;
   }
+  return as_it_is();
 }
 
-void Load::count_arrival(Way way, std::uint32_t receiver, Bytes payload) {
-  if (payload.size() != plan_.packet_bytes ||
-      load_u32(payload) != static_cast<std::uint32_t>(way)) {
+void Load::receive(End at) {
+  if (at.client) {
+    callers_[at.number].link->receive(inbox_,
+                                      [=, this](Bytes message) { take_at_client(at, message); });
+    return;
+  }
+  peers_[at.number].receive(inbox_);
+  for (std::size_t i = 0; i < inbox_.count(); ++i) count_arrival(at, inbox_[i]);
+}
+
+void Load::take_at_client(End at, Bytes message) {
+  if (plan_.envelope == Envelope::bare) return count_arrival(at, message);
+  const auto relayed = client::read_relayed(message);
+  count_arrival(at, relayed ? relayed->payload : Bytes{});
+}
+
+void Load::count_arrival(End at, Bytes packet) {
+  const auto now = Clock::now();
+  const bool tagged = packet.size() >= tag_bytes && load_u32(packet) < flows_.size() &&
+                      load_u32(packet.subspan(4)) == packet.size();
+  const auto number = tagged ? load_u64(packet.subspan(8)) : next_number_;
+  if (number >= next_number_ || flows_[load_u32(packet)].to != at) {
     ++result_.corrupted;
     return;
   }
-  const auto flow = load_u32(payload.subspan(4));
-  const auto number = load_u64(payload.subspan(8));
-  const auto expected = way == Way::to_peer ? flow % peers_.size() : flow;
-  if (expected != receiver || number >= next_number_) {
-    ++result_.corrupted;
-    return;
-  }
+  auto& traffic = this->traffic(flows_[load_u32(packet)]);
   if (arrived_[number]) {
-    ++traffic(way).duplicated;
+    ++traffic.duplicated;
     return;
   }
   arrived_[number] = true;
-  ++traffic(way).delivered;
-  last_arrival_ = Clock::now();
+  ++traffic.delivered;
+  last_arrival_ = now;
+  constexpr std::uint64_t longest = std::numeric_limits<std::uint32_t>::max();
+  const auto delay = nanoseconds(now) - load_u64(packet.subspan(16));
+  result_.delays.push_back(static_cast<std::uint32_t>(std::min(delay, longest)));
 }
 
 std::int64_t Load::nanoseconds_to_wait(Clock::time_point now) const {
-  if (plan_.rate == 0 || next_number_ >= plan_.packets) return longest_wait_ns;
-  const auto needed = next_number_ + plan_.burst;
-  const auto due = start_ + std::chrono::nanoseconds{needed * 1'000'000'000 / plan_.rate};
-  const auto wait = std::chrono::nanoseconds{due - now}.count();
-  return std::clamp<std::int64_t>(wait, 0, longest_wait_ns);
+  const bool paced = plan_.rate != 0 || plan_.pattern == Pattern::meeting;
+  if (!paced || next_number_ >= plan_.packets) return longest_wait;
+  const auto wait = (start_ + schedule_.due() - now).count();
+  return std::clamp<std::int64_t>(wait, 0, longest_wait);
 }
 
 }  // namespace yuelao::bench

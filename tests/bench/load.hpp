@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "protocol/random.hpp"
+#include "tests/bench/flow.hpp"
 #include "tests/bench/handshakes.hpp"
 #include "tests/bench/plan.hpp"
 #include "tests/bench/udp_socket.hpp"
@@ -22,11 +24,12 @@ struct LoadResult {
   Traffic to_peer;
   Traffic to_client;
   std::uint64_t corrupted = 0;  // arrived in the wrong place, or not as they were sent
+  // From the call that sends a packet to the one that brings it, in nanoseconds, sorted.
+  std::vector<std::uint32_t> delays;
 };
 
-// Sends a plan's packets over channels that are bound, and counts what arrives. Every
-// packet names its flow, direction and number, so a packet counts once and only where it
-// belongs.
+// Sends a plan's packets by way of the server, and counts what arrives. Every packet
+// names its flow and number, so a packet counts once and only where it belongs.
 class Load {
  public:
   Load(const Plan& plan, std::vector<Caller>& callers, std::vector<UdpSocket>& peers);
@@ -34,27 +37,41 @@ class Load {
 
  private:
   using Clock = std::chrono::steady_clock;
-  enum class Way : std::uint8_t { to_peer, to_client };
 
-  Traffic& traffic(Way way) { return way == Way::to_peer ? result_.to_peer : result_.to_client; }
+  // Octets that repeat are as good as any for transactions that nobody guards.
+  class Counter final : public Random {
+   public:
+    void fill(MutableBytes out) override;
+
+   private:
+    std::uint64_t count_ = 0;
+  };
+
+  Traffic& traffic(const Flow& flow) {
+    return flow.to.client ? result_.to_client : result_.to_peer;
+  }
   std::uint64_t on_their_way() const;
-  std::uint64_t may_send(Clock::time_point now);
+  bool may_send(std::uint32_t count, Clock::time_point now);
   void send_due(Clock::time_point now);
-  void send_burst(std::uint64_t count);
-  MutableBytes compose(Way way, std::uint32_t flow, std::uint64_t number, MutableBytes out) const;
-  void receive(std::uint32_t label);
-  void count_arrival(Way way, std::uint32_t receiver, Bytes payload);
+  void send(const Burst& burst);
+  Bytes compose(const Burst& burst, MutableBytes out);
+  Bytes put_in_envelope(const Flow& flow, Bytes packet, MutableBytes out);
+  void receive(End at);
+  void take_at_client(End at, Bytes message);
+  void count_arrival(End at, Bytes packet);
   std::int64_t nanoseconds_to_wait(Clock::time_point now) const;
 
   const Plan& plan_;
   std::vector<Caller>& callers_;
   std::vector<UdpSocket>& peers_;
+  std::vector<Flow> flows_;
+  Schedule schedule_;
   Poller poller_;
   Inbox inbox_;
+  Counter counter_;
   std::vector<std::byte> outgoing_;
   std::vector<bool> arrived_;  // by packet number
   std::uint64_t next_number_ = 0;
-  std::uint64_t next_turn_ = 0;
   std::uint64_t written_off_ = 0;  // given up as lost while the load goes on
   Clock::time_point start_;
   Clock::time_point last_arrival_;

@@ -1,5 +1,5 @@
-// A load generator for TURN servers over UDP: sets up allocations with channels bound,
-// relays packets, and reports what that cost the server, as one JSON object.
+// A load generator for TURN servers: sets up allocations, relays packets, and reports what
+// that cost the server, as one JSON object.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -30,25 +30,40 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& name, T& value, const 
 }
 
 void add_options(CLI::App& app, Plan& plan) {
-  const std::map<std::string, Direction> directions{{"to-peer", Direction::to_peer},
-                                                    {"to-client", Direction::to_client},
-                                                    {"both", Direction::both}};
-  add_parsed(app, "--server", plan.server, "the server's UDP listener, ADDRESS:PORT")->required();
+  const std::map<std::string, Direction> directions{
+      {"to-peer", Direction::to_peer},
+      {"to-client", Direction::to_client},
+      {"both", Direction::both},
+      {"between-clients", Direction::between_clients}};
+  const std::map<std::string, Transport> transports{
+      {"udp", Transport::udp}, {"tcp", Transport::tcp}, {"tls", Transport::tls}};
+  const std::map<std::string, Envelope> envelopes{{"channel-data", Envelope::channel_data},
+                                                  {"indication", Envelope::indication},
+                                                  {"bare", Envelope::bare}};
+  const std::map<std::string, Pattern> patterns{{"turns", Pattern::turns},
+                                                {"meeting", Pattern::meeting}};
+  add_parsed(app, "--server", plan.server, "the server's listener, ADDRESS:PORT")->required();
   add_parsed(app, "--local", plan.local, "the address of clients and peers")->required();
   app.add_option("--pid", plan.server_pid, "the server's process")->required();
   // A made-up account of a server that was started for the measurement; nothing to hide.
   app.add_option("--user", plan.user)->required();
   app.add_option("--password", plan.password)->required();
+  app.add_option("--transport", plan.transport, "of the clients: udp, tcp or tls")
+      ->transform(CLI::CheckedTransformer(transports));
   app.add_option("--allocations", plan.allocations, "how many, each with its own five-tuple")
-      ->check(CLI::Range(1, 9000));
+      ->check(CLI::Range(1, 19'000));
   app.add_option("--peers", plan.peers, "peer sockets that the allocations share")
       ->check(CLI::Range(1, 9000));
   app.add_option("--handshakes", plan.handshakes, "allocations being set up at the same time")
       ->check(CLI::Range(1, 9000));
   app.add_option("--packet-bytes", plan.packet_bytes, "payload of a packet")
-      ->check(CLI::Range(16, 1400));
-  app.add_option("--direction", plan.direction, "to-peer, to-client or both")
+      ->check(CLI::Range(24, 1400));
+  app.add_option("--direction", plan.direction, "to-peer, to-client, both or between-clients")
       ->transform(CLI::CheckedTransformer(directions));
+  app.add_option("--envelope", plan.envelope, "channel-data, indication, or bare for `forwarder`")
+      ->transform(CLI::CheckedTransformer(envelopes));
+  app.add_option("--pattern", plan.pattern, "turns, or meeting: audio and video of participants")
+      ->transform(CLI::CheckedTransformer(patterns));
   app.add_option("--burst", plan.burst, "packets of one flow back to back")
       ->check(CLI::Range(1, 40));
   app.add_option("--packets", plan.packets, "packets in all; 0: only set up")
@@ -65,7 +80,7 @@ std::vector<UdpSocket> open_peers(const Plan& plan) {
   std::vector<UdpSocket> peers;
   peers.reserve(plan.peers);
   for (std::uint32_t i = 0; i < std::min(plan.peers, plan.allocations); ++i)
-    peers.emplace_back(plan.local);
+    peers.emplace_back(Endpoint{plan.local, 0});
   return peers;
 }
 
@@ -73,33 +88,51 @@ std::vector<Caller> open_callers(const Plan& plan, const std::vector<UdpSocket>&
   std::vector<Caller> callers;
   callers.reserve(plan.allocations);
   const Account account{plan.user, plan.password};
-  for (std::uint32_t i = 0; i < plan.allocations; ++i)
-    callers.push_back(
-        {TurnClient{i, account, peers[i % peers.size()].local()}, UdpSocket{plan.local}});
+  for (std::uint32_t i = 0; i < plan.allocations; ++i) {
+    callers.push_back({TurnClient{i, account, plan.envelope}, open_link(plan)});
+    callers[i].client.set_peer(peers[i % peers.size()].local());
+  }
   return callers;
+}
+
+// Two and two are each other's peers, once they know the other's relay.
+HandshakeResult set_up(const Plan& plan, Handshakes& handshakes, std::vector<Caller>& callers) {
+  if (plan.direction != Direction::between_clients) {
+    return handshakes.run_to(TurnClient::Stage::ready, plan.limit);
+  }
+  auto first = handshakes.run_to(TurnClient::Stage::permit, plan.limit);
+  if (first.finished != callers.size()) return first;
+  for (std::size_t i = 0; i < callers.size(); ++i) {
+    const auto other = std::min(i ^ 1U, callers.size() - 1);
+    callers[i].client.set_peer(callers[other].client.relayed());
+  }
+  auto second = handshakes.run_to(TurnClient::Stage::ready, plan.limit);
+  second.wall += first.wall;
+  return second;
 }
 
 Report measure(const Plan& plan) {
   auto peers = open_peers(plan);
   auto callers = open_callers(plan, peers);
-  Handshakes handshakes{callers, plan.server, plan.handshakes};
+  Handshakes handshakes{callers, plan.handshakes};
   Report report;
   report.before = ProcessUsage::of(plan.server_pid);
-  report.set_up = handshakes.run_to(TurnClient::Stage::ready, plan.limit);
+  report.set_up = set_up(plan, handshakes, callers);
   report.idle = ProcessUsage::of(plan.server_pid);
-  if (report.set_up.finished == plan.allocations && plan.packets != 0)
-    report.load = Load{plan, callers, peers}.run();
+  const bool ready = report.set_up.finished == plan.allocations;
+  if (ready && plan.packets != 0) report.load = Load{plan, callers, peers}.run();
   report.loaded = ProcessUsage::of(plan.server_pid);
-  if (report.set_up.finished == plan.allocations) {
+  if (ready && plan.envelope != Envelope::bare) {
     for (auto& caller : callers) caller.client.release();
     report.release = handshakes.run_to(TurnClient::Stage::released, plan.limit);
   }
+  report.released = ProcessUsage::of(plan.server_pid);
   return report;
 }
 
 int run(int argc, char** argv) {
   Plan plan;
-  CLI::App app{"Loads a TURN server over UDP and reports what that cost it."};
+  CLI::App app{"Loads a TURN server and reports what that cost it."};
   add_options(app, plan);
   CLI11_PARSE(app, argc, argv);
   const auto report = measure(plan);

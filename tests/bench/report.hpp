@@ -14,9 +14,10 @@ struct Report {
   HandshakeResult set_up;
   HandshakeResult release;
   LoadResult load;
-  ProcessUsage before;  // nobody is connected
-  ProcessUsage idle;    // every channel is bound, nothing is sent
-  ProcessUsage loaded;  // after the last packet
+  ProcessUsage before;    // nobody is connected
+  ProcessUsage idle;      // every channel is bound, nothing is sent
+  ProcessUsage loaded;    // after the last packet
+  ProcessUsage released;  // after the last allocation's end
 };
 
 // One JSON object. docs/performance.md explains the members.

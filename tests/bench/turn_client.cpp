@@ -6,6 +6,7 @@
 #include "protocol/stun/attributes.hpp"
 #include "protocol/stun/credentials.hpp"
 #include "protocol/stun/message_writer.hpp"
+#include "tests/bench/hello.hpp"
 
 namespace yuelao::bench {
 namespace {
@@ -27,12 +28,16 @@ stun::Method method(Stage stage) {
   }
 }
 
-Stage after(Stage stage) { return static_cast<Stage>(static_cast<std::uint8_t>(stage) + 1); }
+// A Send indication needs no channel.
+Stage after(Stage stage, Envelope envelope) {
+  if (stage == Stage::permit && envelope == Envelope::indication) return Stage::ready;
+  return static_cast<Stage>(static_cast<std::uint8_t>(stage) + 1);
+}
 
 }  // namespace
 
-TurnClient::TurnClient(std::uint32_t number, const Account& account, const Endpoint& peer)
-    : number_{number}, account_{account}, peer_{peer} {}
+TurnClient::TurnClient(std::uint32_t number, const Account& account, Envelope envelope)
+    : number_{number}, account_{account}, envelope_{envelope} {}
 
 void TurnClient::enter(Stage stage) {
   stage_ = stage;
@@ -47,6 +52,7 @@ stun::TransactionId TurnClient::transaction_id() const {
 }
 
 Bytes TurnClient::request(MutableBytes out) const {
+  if (envelope_ == Envelope::bare) return write_hello(peer_, out);
   namespace attribute = stun::attribute;
   stun::MessageWriter writer{out, method(stage_), stun::Class::request, transaction_id()};
   if (stage_ == Stage::challenge || stage_ == Stage::allocate)
@@ -64,8 +70,15 @@ Bytes TurnClient::request(MutableBytes out) const {
       .finish();
 }
 
-TurnClient::Progress TurnClient::on_datagram(Bytes datagram) {
-  const auto response = stun::Message::parse(datagram);
+TurnClient::Progress TurnClient::on_message(Bytes message) {
+  if (envelope_ == Envelope::bare) {
+    const auto relayed = read_hello(message);
+    if (!relayed) return Progress::none;
+    relayed_ = *relayed;
+    stage_ = Stage::ready;
+    return Progress::advanced;
+  }
+  const auto response = stun::Message::parse(message);
   if (!response || response->transaction_id() != transaction_id()) return Progress::none;
   if (response->message_class() == stun::Class::error) return on_error(*response);
   if (response->message_class() != stun::Class::success) return Progress::none;
@@ -74,7 +87,7 @@ TurnClient::Progress TurnClient::on_datagram(Bytes datagram) {
     if (!relayed) return Progress::refused;
     relayed_ = *relayed;
   }
-  enter(after(stage_));
+  enter(after(stage_, envelope_));
   return Progress::advanced;
 }
 

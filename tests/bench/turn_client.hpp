@@ -10,6 +10,7 @@
 #include "protocol/endpoint.hpp"
 #include "protocol/stun/channel_number.hpp"
 #include "protocol/stun/message.hpp"
+#include "tests/bench/plan.hpp"
 
 namespace yuelao::bench {
 
@@ -20,7 +21,8 @@ struct Account {
 
 // One client's transactions with the server, in the order of a call: the challenge,
 // Allocate, CreatePermission, ChannelBind, and at the end the Refresh that deletes the
-// allocation. It composes and reads messages; sockets and time are the caller's.
+// allocation. Without an envelope one request of `forwarder`'s takes the place of them
+// all. It composes and reads messages; sockets and time are the caller's.
 class TurnClient {
  public:
   enum class Stage : std::uint8_t { challenge, allocate, permit, bind, ready, release, released };
@@ -31,17 +33,20 @@ class TurnClient {
   };
 
   // `number` tells this client's transactions from all others'.
-  TurnClient(std::uint32_t number, const Account& account, const Endpoint& peer);
+  TurnClient(std::uint32_t number, const Account& account, Envelope envelope);
 
   Stage stage() const { return stage_; }
+  // Before permit, or without an envelope before everything.
+  void set_peer(const Endpoint& peer) { peer_ = peer; }
   // From ready: the next request deletes the allocation.
   void release() { enter(Stage::release); }
   // The request of this stage, composed in `out`. Repeated, it is the same transaction.
   Bytes request(MutableBytes out) const;
-  Progress on_datagram(Bytes datagram);
+  Progress on_message(Bytes message);
 
   const Endpoint& relayed() const { return relayed_; }
   const Endpoint& peer() const { return peer_; }
+  Envelope envelope() const { return envelope_; }
   std::uint16_t refusal() const { return refusal_; }
   // Each client has one peer, so one number serves all.
   static constexpr std::uint16_t channel = stun::ChannelNumber::first;
@@ -55,6 +60,7 @@ class TurnClient {
   std::uint32_t number_;
   std::uint32_t transaction_ = 0;
   Account account_;
+  Envelope envelope_;
   Stage stage_ = Stage::challenge;
   std::uint16_t refusal_ = 0;
   Endpoint peer_;

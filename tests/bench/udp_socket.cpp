@@ -1,5 +1,6 @@
 #include "tests/bench/udp_socket.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/epoll.h>
@@ -19,18 +20,23 @@ namespace {
 // Half of what a burst of the largest scenario needs while this process is not running.
 constexpr int receive_buffer_bytes = 1 << 20;
 
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-};
+// Room for one UDP_GRO.
+constexpr std::size_t control_bytes = CMSG_SPACE(sizeof(int));
 
 void check(int result, const char* what) {
   if (result < 0) throw std::system_error{errno, std::generic_category(), what};
 }
 
-SocketAddress socket_address(const Endpoint& endpoint) {
-  SocketAddress address;
+// Full buffers, and ICMP errors of earlier datagrams, are losses; they are counted where
+// the datagram is missed.
+bool lost(int error) {
+  return error == EAGAIN || error == ENOBUFS || error == ECONNREFUSED || error == EPERM;
+}
+
+}  // namespace
+
+KernelAddress kernel_address(const Endpoint& endpoint) {
+  KernelAddress address;
   const auto octets = endpoint.address.octets();
   if (endpoint.address.family() == Family::ipv4) {
     sockaddr_in in{};
@@ -50,7 +56,7 @@ SocketAddress socket_address(const Endpoint& endpoint) {
   return address;
 }
 
-Endpoint endpoint(const SocketAddress& address) {
+Endpoint endpoint_of(const KernelAddress& address) {
   if (address.storage.ss_family == AF_INET) {
     sockaddr_in in{};
     std::memcpy(&in, &address.storage, sizeof in);
@@ -65,33 +71,51 @@ Endpoint endpoint(const SocketAddress& address) {
   return {IpAddress::v6(octets), ntohs(in.sin6_port)};
 }
 
-// Full buffers, and ICMP errors of earlier datagrams, are losses; they are counted where
-// the datagram is missed.
-bool lost(int error) {
-  return error == EAGAIN || error == ENOBUFS || error == ECONNREFUSED || error == EPERM;
+void set_non_blocking(int descriptor) {
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  check(::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK), "fcntl");
 }
 
-}  // namespace
-
-Inbox::Inbox() : octets_(capacity * slot_bytes), slots_(capacity), headers_(capacity) {
+Inbox::Inbox()
+    : octets_(capacity * slot_bytes),
+      control_(capacity * control_bytes),
+      slots_(capacity),
+      headers_(capacity) {
   for (std::size_t i = 0; i < capacity; ++i) {
     slots_[i] = {octets_.data() + i * slot_bytes, slot_bytes};
     headers_[i].msg_hdr.msg_iov = &slots_[i];
     headers_[i].msg_hdr.msg_iovlen = 1;
+    headers_[i].msg_hdr.msg_control = control_.data() + i * control_bytes;
   }
 }
 
-Bytes Inbox::operator[](std::size_t i) const {
-  return Bytes{octets_}.subspan(i * slot_bytes, headers_[i].msg_len);
+void Inbox::take_apart(std::size_t slot) {
+  auto& header = headers_[slot].msg_hdr;
+  auto merged = Bytes{octets_}.subspan(slot * slot_bytes, headers_[slot].msg_len);
+  std::size_t each = merged.size();
+  for (auto* one = CMSG_FIRSTHDR(&header); one; one = CMSG_NXTHDR(&header, one)) {
+    if (one->cmsg_level != SOL_UDP || one->cmsg_type != UDP_GRO) continue;
+    int segment = 0;
+    std::memcpy(&segment, CMSG_DATA(one), sizeof segment);
+    each = static_cast<std::size_t>(segment);
+  }
+  do {
+    datagrams_.push_back(merged.first(std::min(each, merged.size())));
+    merged = merged.subspan(datagrams_.back().size());
+  } while (!merged.empty());
 }
 
-UdpSocket::UdpSocket(const IpAddress& local) {
-  auto address = socket_address({local, 0});
+UdpSocket::UdpSocket(const Endpoint& local, bool merge) {
+  auto address = kernel_address(local);
   descriptor_ =
       ::socket(address.storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
   check(descriptor_, "socket (allow more open files: ulimit -n)");
   ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
                sizeof receive_buffer_bytes);
+  // As a network card takes in what it can merge; who sends is not charged for taking
+  // it apart again.
+  const int on = merge ? 1 : 0;
+  ::setsockopt(descriptor_, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
   check(::bind(descriptor_, address.get(), address.size), "bind");
 }
 
@@ -103,19 +127,14 @@ UdpSocket::UdpSocket(UdpSocket&& other) noexcept
     : descriptor_{std::exchange(other.descriptor_, -1)} {}
 
 Endpoint UdpSocket::local() const {
-  SocketAddress address;
+  KernelAddress address;
   address.size = sizeof address.storage;
   check(::getsockname(descriptor_, address.get(), &address.size), "getsockname");
-  return endpoint(address);
-}
-
-void UdpSocket::connect(const Endpoint& to) {
-  auto address = socket_address(to);
-  check(::connect(descriptor_, address.get(), address.size), "connect");
+  return endpoint_of(address);
 }
 
 bool UdpSocket::send(Bytes datagram, const Endpoint& to) {
-  auto address = socket_address(to);
+  auto address = kernel_address(to);
   if (::sendto(descriptor_, datagram.data(), datagram.size(), 0, address.get(), address.size) >= 0)
     return true;
   if (!lost(errno)) check(-1, "sendto");
@@ -123,7 +142,7 @@ bool UdpSocket::send(Bytes datagram, const Endpoint& to) {
 }
 
 bool UdpSocket::send_segmented(Bytes datagrams, std::uint16_t segment_bytes, const Endpoint& to) {
-  auto address = socket_address(to);
+  auto address = kernel_address(to);
   iovec slot{const_cast<std::byte*>(datagrams.data()), datagrams.size()};
   alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof segment_bytes)> control{};
   msghdr header{};
@@ -143,12 +162,13 @@ bool UdpSocket::send_segmented(Bytes datagrams, std::uint16_t segment_bytes, con
   return false;
 }
 
-bool UdpSocket::receive(Inbox& inbox) {
+void UdpSocket::receive(Inbox& inbox) {
+  for (auto& header : inbox.headers_) header.msg_hdr.msg_controllen = control_bytes;
   const int count = ::recvmmsg(descriptor_, inbox.headers_.data(), Inbox::capacity, 0, nullptr);
   if (count < 0 && errno != EAGAIN && errno != ECONNREFUSED && errno != EINTR)
     check(-1, "recvmmsg");
-  inbox.count_ = static_cast<std::size_t>(std::max(count, 0));
-  return inbox.count_ == Inbox::capacity;
+  inbox.datagrams_.clear();
+  for (int i = 0; i < count; ++i) inbox.take_apart(static_cast<std::size_t>(i));
 }
 
 Poller::Poller() : descriptor_{::epoll_create1(EPOLL_CLOEXEC)} {
@@ -158,11 +178,11 @@ Poller::Poller() : descriptor_{::epoll_create1(EPOLL_CLOEXEC)} {
 
 Poller::~Poller() { ::close(descriptor_); }
 
-void Poller::add(const UdpSocket& socket, std::uint32_t label) {
+void Poller::add(int descriptor, std::uint32_t label) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u32 = label;
-  check(::epoll_ctl(descriptor_, EPOLL_CTL_ADD, socket.descriptor(), &event), "epoll_ctl");
+  check(::epoll_ctl(descriptor_, EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
 }
 
 std::span<const std::uint32_t> Poller::wait(std::int64_t timeout_ns) {

@@ -1,4 +1,4 @@
-#include "server/command/machine.hpp"
+#include "server/machine.hpp"
 
 #include <ifaddrs.h>
 #include <netdb.h>
