@@ -6,10 +6,10 @@ import {after, before, describe, it} from 'node:test';
 import {Browser} from '../e2e/browser.js';
 import {issue} from '../e2e/certificate.js';
 import {Network} from '../e2e/network.js';
+import {address, build_pair} from '../e2e/pair.js';
 import {start_server} from '../e2e/server.js';
 import {ask, Janus} from './janus.js';
 
-const address = '10.77.0.1';
 
 const word = (jcfg, name) => jcfg.match(new RegExp(`${name} = "(.*)"`))[1];
 // Asked with Janus's own key.
@@ -43,11 +43,8 @@ for (const [what, {argv, change, browsers}] of Object.entries(ways)) {
     let browser;
 
     before(async () => {
-      center = network.add('server', {'turn.test': address});
-      const space = network.add('client');
-      network.link({space, device: 'uplink', addresses: ['10.77.0.2/24']},
-                   {space: center, device: 'uplink', addresses: [`${address}/24`]});
-      network.route(space, 'default', 'via', address);
+      const {center: where, space} = build_pair(network, {'turn.test': address});
+      center = where;
       const files = issue(network.directory, 'turn.test');
       server = await start_server({
         space: center, addresses: [address], directory: network.directory, files,
