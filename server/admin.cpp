@@ -6,13 +6,12 @@
 #include <string>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/verb.hpp>
 
+#include "server/as_result.hpp"
 #include "server/http_listener.hpp"
 #include "server/web_page.hpp"
 
@@ -25,8 +24,6 @@ using namespace std::chrono_literals;
 
 // A shard's round takes milliseconds; one that needs longer than this is stuck.
 constexpr auto answer_bound = 2s;
-
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 // Prometheus, a load balancer and a person need no more connections; idle ones outlast
 // the scrape intervals in use.

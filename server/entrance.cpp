@@ -10,7 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // From accepting a connection to knowing whose it is, TLS handshake included.
-constexpr auto opening_time = 10s;
+constexpr auto arrival_time = 10s;
 // A web server that is down would fill the log with one line a visitor.
 constexpr auto between_complaints = 60s;
 
@@ -60,7 +60,7 @@ void Entrance::accept(Connection::Socket socket, Transport listener) {
                                   [this](FrontDoor& decided, FrontDoor::Outcome outcome) {
                                     on_decided(decided, std::move(outcome));
                                   }));
-  door->deadline = now() + opening_time;
+  door->deadline = now() + arrival_time;
   door->open();
 }
 

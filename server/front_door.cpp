@@ -9,13 +9,13 @@
 #include <algorithm>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "protocol/edge/proxy_header.hpp"
+
+#include "server/as_result.hpp"
 
 namespace yuelao::server {
 namespace {
@@ -23,8 +23,6 @@ namespace {
 namespace asio = boost::asio;
 using Error = boost::system::error_code;
 using Socket = Connection::Socket;
-
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 // What is read at once; a browser's ClientHello is half of it.
 constexpr std::size_t piece_bytes = std::size_t{4} * 1024;

@@ -4,16 +4,15 @@
 #include <unordered_set>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
+#include "server/as_result.hpp"
 #include "server/start_error.hpp"
 
 namespace yuelao::server {
@@ -27,8 +26,6 @@ using boost::system::error_code;
 using namespace std::chrono_literals;
 
 constexpr std::size_t header_limit_bytes = 8192;
-
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 using Stream = beast::tcp_stream;
 using Parser = http::request_parser<http::string_body>;

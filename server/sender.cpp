@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t segmented_bytes_limit = 65'000;
 
 // Prefix, payload and padding.
-constexpr std::size_t parts = 3;
+constexpr std::size_t parts_of_send = 3;
 constexpr std::array<std::byte, 4> zeros{};
 
 std::size_t size_of(const turn::Send& send) {
@@ -139,13 +139,13 @@ mmsghdr& Sender::compose(Run run, std::size_t message) {
   header = {};
   header.msg_name = destinations_[message].data();
   header.msg_namelen = destinations_[message].size();
-  header.msg_iov = &vectors_[parts * run.first];
-  header.msg_iovlen = parts * run.count;
+  header.msg_iov = &vectors_[parts_of_send * run.first];
+  header.msg_iovlen = parts_of_send * run.count;
   for (std::size_t i = run.first; i < run.first + run.count; ++i) {
     const turn::Send& send = *entries_[i].send;
-    vectors_[parts * i] = vector_of(send.prefix);
-    vectors_[parts * i + 1] = vector_of(send.payload);
-    vectors_[parts * i + 2] = vector_of(Bytes{zeros}.first(send.padding));
+    vectors_[parts_of_send * i] = vector_of(send.prefix);
+    vectors_[parts_of_send * i + 1] = vector_of(send.payload);
+    vectors_[parts_of_send * i + 2] = vector_of(Bytes{zeros}.first(send.padding));
   }
 
   header.msg_control = controls_[message].octets.data();

@@ -7,14 +7,14 @@
 #include <array>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 #include "protocol/edge/proxy_header.hpp"
+
+#include "server/as_result.hpp"
 
 namespace yuelao::server {
 namespace {
@@ -23,12 +23,10 @@ namespace asio = boost::asio;
 using Error = boost::system::error_code;
 using namespace std::chrono_literals;
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-
 constexpr std::size_t buffer_bytes = std::size_t{16} * 1024;
 constexpr auto connect_time = 5s;
 // A WebSocket may be silent for long; the web server has its own idea of how long.
-constexpr auto idle_time = 1h;
+constexpr auto longest_silence = 1h;
 constexpr auto half_open_time = 60s;
 
 SteadyTime from_now(std::chrono::seconds time) { return std::chrono::steady_clock::now() + time; }
@@ -101,7 +99,7 @@ asio::awaitable<bool> Tunnel::connect() {
   if (refused || closed_) co_return false;
   keep_alive(client_->socket);
   keep_alive(server_);
-  deadline = from_now(idle_time);
+  deadline = from_now(longest_silence);
   const auto [error, size] = co_await asio::async_write(server_, asio::buffer(first_), as_result);
   first_ = {};
   co_return !error;
@@ -121,7 +119,7 @@ asio::awaitable<void> Tunnel::pump(From& from, To& to) {
         co_await asio::async_write(to, asio::buffer(buffer, size), as_result);
     if (closed_) co_return;
     if (error) co_return end(Ending::done);
-    deadline = from_now(ways_open_ == 2 ? std::chrono::seconds{idle_time} : half_open_time);
+    deadline = from_now(ways_open_ == 2 ? std::chrono::seconds{longest_silence} : half_open_time);
   }
   if (!closed_) say_goodbye(to);
 }

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 using probe::Trouble;
 using turn::PeerPolicy;
 
-constexpr auto patience = 8s;
+constexpr auto time_for_all = 8s;
 constexpr std::uint16_t some_port = 9;  // a permission is for an address (RFC 8656 §9)
 constexpr std::uint16_t forbidden = 403;
 
@@ -28,7 +28,7 @@ const auto metadata_v4 = IpAddress::v4({169, 254, 169, 254});
 class Relay {
  public:
   Relay(const Door& door, const server::IceServer& ice, const Options& options)
-      : place_{door.place}, deadline_{std::chrono::steady_clock::now() + patience} {
+      : place_{door.place}, deadline_{std::chrono::steady_clock::now() + time_for_all} {
     auto open = probe::open_link(place_, options.trust, {door.host, "stun.turn"}, deadline_);
     if (!open) return;
     session_.emplace(std::move(open->link), client::Credentials{ice.username, ice.credential},

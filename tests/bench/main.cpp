@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/bindings.hpp"
 #include "tests/bench/handshakes.hpp"
 #include "tests/bench/load.hpp"
 #include "tests/bench/plan.hpp"
@@ -30,11 +31,11 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& name, T& value, const 
 }
 
 void add_options(CLI::App& app, Plan& plan) {
-  const std::map<std::string, Direction> directions{
-      {"to-peer", Direction::to_peer},
-      {"to-client", Direction::to_client},
-      {"both", Direction::both},
-      {"between-clients", Direction::between_clients}};
+  const std::map<std::string, Direction> directions{{"to-peer", Direction::to_peer},
+                                                    {"to-client", Direction::to_client},
+                                                    {"both", Direction::both},
+                                                    {"between-clients", Direction::between_clients},
+                                                    {"binding", Direction::binding}};
   const std::map<std::string, Transport> transports{
       {"udp", Transport::udp}, {"tcp", Transport::tcp}, {"tls", Transport::tls}};
   const std::map<std::string, Envelope> envelopes{{"channel-data", Envelope::channel_data},
@@ -58,7 +59,8 @@ void add_options(CLI::App& app, Plan& plan) {
       ->check(CLI::Range(1, 9000));
   app.add_option("--packet-bytes", plan.packet_bytes, "payload of a packet")
       ->check(CLI::Range(24, 1400));
-  app.add_option("--direction", plan.direction, "to-peer, to-client, both or between-clients")
+  app.add_option("--direction", plan.direction,
+                 "to-peer, to-client, both, between-clients or binding")
       ->transform(CLI::CheckedTransformer(directions));
   app.add_option("--envelope", plan.envelope, "channel-data, indication, or bare for `forwarder`")
       ->transform(CLI::CheckedTransformer(envelopes));
@@ -97,6 +99,7 @@ std::vector<Caller> open_callers(const Plan& plan, const std::vector<UdpSocket>&
 
 // Two and two are each other's peers, once they know the other's relay.
 HandshakeResult set_up(const Plan& plan, Handshakes& handshakes, std::vector<Caller>& callers) {
+  if (plan.direction == Direction::binding) return {.finished = plan.allocations};
   if (plan.direction != Direction::between_clients) {
     return handshakes.run_to(TurnClient::Stage::ready, plan.limit);
   }
@@ -111,6 +114,15 @@ HandshakeResult set_up(const Plan& plan, Handshakes& handshakes, std::vector<Cal
   return second;
 }
 
+LoadResult load(const Plan& plan, std::vector<Caller>& callers, std::vector<UdpSocket>& peers) {
+  if (plan.direction == Direction::binding) return load_bindings(plan, callers);
+  return Load{plan, callers, peers}.run();
+}
+
+bool allocates(const Plan& plan) {
+  return plan.envelope != Envelope::bare && plan.direction != Direction::binding;
+}
+
 Report measure(const Plan& plan) {
   auto peers = open_peers(plan);
   auto callers = open_callers(plan, peers);
@@ -120,9 +132,9 @@ Report measure(const Plan& plan) {
   report.set_up = set_up(plan, handshakes, callers);
   report.idle = ProcessUsage::of(plan.server_pid);
   const bool ready = report.set_up.finished == plan.allocations;
-  if (ready && plan.packets != 0) report.load = Load{plan, callers, peers}.run();
+  if (ready && plan.packets != 0) report.load = load(plan, callers, peers);
   report.loaded = ProcessUsage::of(plan.server_pid);
-  if (ready && plan.envelope != Envelope::bare) {
+  if (ready && allocates(plan)) {
     for (auto& caller : callers) caller.client.release();
     report.release = handshakes.run_to(TurnClient::Stage::released, plan.limit);
   }

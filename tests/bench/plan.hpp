@@ -14,7 +14,13 @@ using namespace std::chrono_literals;
 
 // Which way packets go. Each crosses the relay once, and between clients twice: in by the
 // one's and out by the other's.
-enum class Direction : std::uint8_t { to_peer, to_client, both, between_clients };
+enum class Direction : std::uint8_t {
+  to_peer,
+  to_client,
+  both,
+  between_clients,
+  binding,  // to the server and back: Bindings, and nothing is allocated
+};
 
 // What is around a packet between client and server.
 enum class Envelope : std::uint8_t {

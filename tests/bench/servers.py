@@ -9,12 +9,17 @@ import sys
 import time
 
 PORT = 3478
+TLS_PORT = 5349
 USER = "bench"
 PASSWORD = "correct-horse"  # of servers that live for seconds in a namespace of their own
 
+# 18,000 relays need more than the usual range.
+FIRST_RELAY_PORT = 32768
+
 YUELAO_CONFIG = """\
-listen: [udp:{address}:{port}]
-relay: {{addresses: [{address}]}}
+listen: [udp:{address}:{port}, tcp:{address}:{port}, tls:{address}:{tls_port}]
+tls: {{certificate: {directory}/cert.pem, key: {directory}/key.pem}}
+relay: {{addresses: [{address}], ports: {first}-65535}}
 realm: bench
 users: [{{name: {user}, password: {password}}}]
 peers: {{allow: [198.18.0.0/15]}}
@@ -26,28 +31,62 @@ state_directory: {directory}
 """
 
 
-def yuelao(binary, directory, address):
-    path = directory / "yuelao.yaml"
-    path.write_text(YUELAO_CONFIG.format(address=address, port=PORT, user=USER,
-                                         password=PASSWORD, directory=directory))
+class Setting:
+    """Where a server runs and what with."""
+
+    def __init__(self, binaries, directory, address, transport):
+        self.binaries, self.directory = binaries, directory
+        self.address, self.transport = address, transport
+
+    @property
+    def port(self):
+        return TLS_PORT if self.transport == "tls" else PORT
+
+    def make_certificate(self):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=bench",
+                        "-keyout", "key.pem", "-out", "cert.pem"], cwd=self.directory, check=True,
+                       capture_output=True)
+
+
+def yuelao(setting):
+    path = setting.directory / "yuelao.yaml"
+    path.write_text(YUELAO_CONFIG.format(address=setting.address, port=PORT, tls_port=TLS_PORT,
+                                         user=USER, password=PASSWORD, first=FIRST_RELAY_PORT,
+                                         directory=setting.directory))
     path.chmod(0o600)
-    return [str(binary), "serve", "--config", str(path)]
+    return [str(setting.binaries["yuelao"]), "serve", "--config", str(path)]
 
 
-def coturn(_binary, directory, address):
+def coturn(setting):
     # What it does by default and yuelao does not at all is off, so that it costs nothing.
-    return ["turnserver", "-n", f"--listening-ip={address}", f"--relay-ip={address}",
-            f"--listening-port={PORT}", "--lt-cred-mech", f"--user={USER}:{PASSWORD}",
-            "--realm=bench", "--relay-threads=1", f"--userdb={directory}/turndb",
-            f"--pidfile={directory}/pid", "--log-file=/dev/null", "--simple-log",
-            "--no-stdout-log", "--no-cli", "--no-tcp", "--no-tls", "--no-dtls", "--no-rfc5780",
-            "--no-dynamic-ip-list", "--no-dynamic-realms"]
+    command = ["turnserver", "-n", f"--listening-ip={setting.address}",
+               f"--relay-ip={setting.address}", f"--listening-port={PORT}",
+               f"--tls-listening-port={TLS_PORT}", "--lt-cred-mech", f"--user={USER}:{PASSWORD}",
+               "--realm=bench", "--relay-threads=1", f"--min-port={FIRST_RELAY_PORT}",
+               f"--userdb={setting.directory}/turndb", f"--pidfile={setting.directory}/pid",
+               "--log-file=/dev/null", "--simple-log", "--no-stdout-log", "--no-cli", "--no-dtls",
+               "--no-rfc5780", "--no-software-attribute", "--no-dynamic-ip-list",
+               "--no-dynamic-realms"]
+    if setting.transport == "udp":
+        command += ["--no-tcp", "--no-tls"]
+    else:
+        command += [f"--cert={setting.directory}/cert.pem", f"--pkey={setting.directory}/key.pem"]
+    return command
 
 
-ALL = {"yuelao": yuelao, "coturn": coturn}
+def forwarder(mode):
+    def command(setting):
+        return [str(setting.binaries["forwarder"]), "--listen", f"{setting.address}:{PORT}",
+                "--mode", mode]
+    return command
 
 
-def answers(address):
+COMMANDS = {"yuelao": yuelao, "coturn": coturn, "forwarder": forwarder("plain"),
+            "forwarder-segment": forwarder("segment"), "forwarder-merge": forwarder("merge")}
+
+
+def binding_answered(address):
     """Whether a Binding request (RFC 8489) gets an answer."""
     request = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + os.urandom(12)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -60,22 +99,34 @@ def answers(address):
             return False
 
 
+def is_bound(address):
+    """Whether somebody has the port: a forwarder answers nobody it does not know."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, PORT))
+            return False
+        except OSError:
+            return True
+
+
 def wait_until_it_serves(name, process, address):
+    serves = is_bound if name.startswith("forwarder") else binding_answered
     end = time.monotonic() + 10
-    while not answers(address):
+    while not serves(address):
         if process.poll() is not None or time.monotonic() > end:
             sys.exit(f"compare: {name} does not serve:\n{process.stderr.read1().decode()}")
 
 
 @contextlib.contextmanager
-def start(name, binary, directory, network, core):
+def start(name, setting, core):
+    setting.make_certificate()
     # The server must not outlive this script, whatever ends it.
     command = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(core),
-               *ALL[name](binary, directory, network.server)]
+               *COMMANDS[name](setting)]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE)
     try:
-        wait_until_it_serves(name, process, network.server)
+        wait_until_it_serves(name, process, setting.address)
         yield process
     finally:
         # yuelao drains on SIGTERM; nobody is left to wait for.
