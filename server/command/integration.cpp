@@ -89,17 +89,14 @@ Result<turn::StaticUser> user_for(const System& system, const ReadyConfig& ready
 }
 
 // The key of this system alone: what a page shows to everybody opens nothing for others.
-Result<void> find_api_key(const System& system, const ReadyConfig& ready, const fs::path& state,
-                          StoredCredentials& stored, Request& request) {
-  if (!request.api) return {};
+Result<Secret> api_key_for(const System& system, const ReadyConfig& ready, const fs::path& state,
+                           StoredCredentials& stored) {
   auto key = read_or_make_api_key(state, system.name);
-  if (!key) return std::unexpected{key.error()};
   const auto& known = ready.config.credentials.keys;
-  if (std::ranges::find(known, *key) == known.end()) {
+  if (key && std::ranges::find(known, *key) == known.end()) {
     stored.api_key_file = api_key_file(state, system.name);
   }
-  request.api->key = std::move(*key);
-  return {};
+  return key;
 }
 
 Result<StoredCredentials> find_credentials(const System& system, const ReadyConfig& ready,
@@ -115,8 +112,10 @@ Result<StoredCredentials> find_credentials(const System& system, const ReadyConf
     if (!user) return std::unexpected{user.error()};
     request.user = std::move(*user);
   }
-  if (auto found = find_api_key(system, ready, state, stored, request); !found) {
-    return std::unexpected{found.error()};
+  if (request.api) {
+    auto key = api_key_for(system, ready, state, stored);
+    if (!key) return std::unexpected{key.error()};
+    request.api->key = std::move(*key);
   }
   return stored;
 }
