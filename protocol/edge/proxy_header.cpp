@@ -134,7 +134,8 @@ void store_address(MutableBytes at, const IpAddress& address) {
 
 ParsedHeader parse_proxy_header(Bytes received) {
   const auto text = as_text(received);
-  if (agrees(text, v1_start)) return text.size() < v1_start.size() ? ParsedHeader{} : parse_line(text);
+  if (agrees(text, v1_start))
+    return text.size() < v1_start.size() ? ParsedHeader{} : parse_line(text);
   if (agrees(text, v2_signature)) return parse_binary(received);
   return std::unexpected{ProxyHeaderError::not_a_header};
 }

@@ -117,32 +117,66 @@ void add_probe(CLI::App& app, CommandLine& line) {
   command->callback([&line] { line.run = [&line] { return probe_server(line.probe); }; });
 }
 
+void add_certificate(CLI::App& command, IntegrationWish& wish) {
+  command
+      .add_option("--host", wish.host,
+                  "What clients call this server. Default: from the configuration, the "
+                  "certificate, or this machine's address")
+      ->type_name("NAME");
+  command.add_option("--certificate", wish.certificate, "PEM file with the chain, for turns:")
+      ->type_name("FILE");
+  command.add_option("--key", wish.key, "PEM file with its key")->type_name("FILE");
+}
+
+void add_ports(CLI::App& command, IntegrationWish& wish) {
+  auto* proxied =
+      command
+          .add_option("--turns-port", wish.turns_port,
+                      "Port of turns: where a proxy in front of yuelao takes the TLS off")
+          ->check(CLI::Range(1, 65535))
+          ->type_name("PORT");
+  command
+      .add_option("--share-443", wish.share_443,
+                  "Take port 443 in front of the system's web server, which moves to this address "
+                  "and port, and the port after it, such as 127.0.0.1:8443")
+      ->type_name("ADDRESS:PORT")
+      ->excludes(proxied);
+  command
+      .add_option("--media-server", wish.media_servers,
+                  "Private address of a media server that clients must reach; `here`: this "
+                  "machine. May be repeated")
+      ->type_name("ADDRESS");
+}
+
+void add_asking(CLI::App& command, IntegrationWish& wish) {
+  command.add_flag_callback(
+      "--credentials", [&wish] { wish.credentials = Credentials::asked_for; },
+      "The system asks yuelao for credentials over HTTP (janus, nextcloud-hpb, jitsi)");
+  command
+      .add_option("--credentials-listen", wish.credentials_listen,
+                  "Where yuelao answers it. Default: 127.0.0.1:9642, for the same machine")
+      ->type_name("ADDRESS:PORT");
+  command
+      .add_option("--credentials-url", wish.credentials_url,
+                  "How the system gets there, where that is another way: the part before "
+                  "/turn/credentials, of a web server in front")
+      ->type_name("URL");
+  command
+      .add_option("--credentials-origin", wish.credentials_origin,
+                  "Origin of the web page that asks, if that URL is of another one")
+      ->type_name("URL");
+}
+
 void add_integrate(CLI::App& app, CommandLine& line) {
   auto* command = app.add_subcommand(
       "integrate", "Print what a meeting system and yuelao need of each other, ready to paste");
   auto& wanted = line.integrate;
-  auto& [place, turns_port] = wanted.wish;
   add_start_options(*command, line.start);
   command->add_option("SYSTEM", wanted.system, "The meeting system; none lists them")
       ->type_name("");
-  command
-      ->add_option("--host", place.host,
-                   "What clients call this server. Default: from the configuration, the "
-                   "certificate, or this machine's address")
-      ->type_name("NAME");
-  command->add_option("--certificate", place.certificate, "PEM file with the chain, for turns:")
-      ->type_name("FILE");
-  command->add_option("--key", place.key, "PEM file with its key")->type_name("FILE");
-  command
-      ->add_option("--turns-port", turns_port,
-                   "Port of turns: where a proxy in front of yuelao takes the TLS off")
-      ->check(CLI::Range(1, 65535))
-      ->type_name("PORT");
-  command
-      ->add_option("--media-server", place.media_servers,
-                   "Private address of a media server that clients must reach; `here`: this "
-                   "machine. May be repeated")
-      ->type_name("ADDRESS");
+  add_certificate(*command, wanted.wish);
+  add_ports(*command, wanted.wish);
+  add_asking(*command, wanted.wish);
   command->add_flag("--write", wanted.write, "Write yuelao's file, if there is none yet");
   command->add_flag("--json", wanted.json, "Print it for a program");
   command->callback(

@@ -10,6 +10,7 @@
 #include "server/command/addresses.hpp"
 #include "server/command/certificate_host.hpp"
 #include "server/command/state.hpp"
+#include "server/integrate/port_443.hpp"
 #include "server/machine.hpp"
 
 namespace yuelao::server {
@@ -22,28 +23,6 @@ using integrate::StoredCredentials;
 using integrate::System;
 template <typename T>
 using Result = std::expected<T, std::string>;
-
-constexpr std::string_view this_one = "here";
-
-// A host is put into many kinds of file: only what is a name or an address passes.
-Result<void> check_place(const Place& place) {
-  constexpr std::string_view letters =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
-  if (!IpAddress::parse(place.host) && place.host.find_first_not_of(letters) != std::string::npos) {
-    return std::unexpected{
-        "--host is a name or an address, such as turn.example.org: leave out everything else."};
-  }
-  if (place.certificate.empty() != place.key.empty()) {
-    return std::unexpected{"a certificate needs its key: give both --certificate and --key."};
-  }
-  for (const auto& server : place.media_servers) {
-    if (server == this_one || IpRange::parse(server)) continue;
-    return std::unexpected{
-        "a --media-server is an address such as 10.0.0.20, or `here` for this "
-        "machine: write one of them."};
-  }
-  return {};
-}
 
 std::string in_url(const std::string& host) {
   const auto address = IpAddress::parse(host);
@@ -69,7 +48,7 @@ std::vector<std::string> spelt_out(const std::vector<std::string>& servers,
     if (std::ranges::find(all, address) == all.end()) all.push_back(address);
   };
   for (const auto& server : servers) {
-    if (server != this_one) {
+    if (server != this_machine_word) {
       add(server);
       continue;
     }
@@ -109,10 +88,22 @@ Result<turn::StaticUser> user_for(const System& system, const ReadyConfig& ready
   return turn::StaticUser{stored.user, std::move(*password)};
 }
 
+// The key of this system alone: what a page shows to everybody opens nothing for others.
+Result<Secret> api_key_for(const System& system, const ReadyConfig& ready, const fs::path& state,
+                           StoredCredentials& stored) {
+  auto key = read_or_make_api_key(state, system.name);
+  const auto& known = ready.config.credentials.keys;
+  if (key && std::ranges::find(known, *key) == known.end()) {
+    stored.api_key_file = api_key_file(state, system.name);
+  }
+  return key;
+}
+
 Result<StoredCredentials> find_credentials(const System& system, const ReadyConfig& ready,
                                            const fs::path& state, Request& request) {
   StoredCredentials stored;
-  if (system.credential == integrate::Credential::rest) {
+  // What asks yuelao gets credentials that are made with the secret.
+  if (request.api || system.credential == integrate::Credential::rest) {
     auto secret = secret_for(ready, state, stored);
     if (!secret) return std::unexpected{secret.error()};
     request.secret = std::move(*secret);
@@ -120,6 +111,11 @@ Result<StoredCredentials> find_credentials(const System& system, const ReadyConf
     auto user = user_for(system, ready, state, stored);
     if (!user) return std::unexpected{user.error()};
     request.user = std::move(*user);
+  }
+  if (request.api) {
+    auto key = api_key_for(system, ready, state, stored);
+    if (!key) return std::unexpected{key.error()};
+    request.api->key = std::move(*key);
   }
   return stored;
 }
@@ -153,19 +149,53 @@ void add_media_note(const System& system, const config::Config& config,
       "named: --media-server here, or --media-server with its address.");
 }
 
-// File names on the command line start from where it was typed, those in the file do not.
-void make_absolute(std::string& file) {
-  if (!file.empty()) file = fs::absolute(file).string();
+// What every system has to know that shares port 443.
+void add_web_server_behind(const System& system, const Request& request,
+                           integrate::Instructions& theirs) {
+  if (!request.web_server) return;
+  if (system.web_server.kind == integrate::WebServer::Kind::nginx) {
+    theirs.snippets.push_back(integrate::nginx_behind(request, system.web_server.text));
+  }
+  theirs.notes.emplace_back(
+      "Names that are not in yuelao's certificate go to the web server untouched; a name that is "
+      "has to be in the web server's certificate too.");
+}
+
+// What the place leaves to this machine and its configuration to say.
+Result<std::string> complete_place(Place& place, config::Config& config) {
+  if (place.web_server && place.certificate.empty() && !config.tls) {
+    return std::unexpected{
+        "port 443 is for TLS, and there is no certificate: give --certificate and --key."};
+  }
+  auto host = name_of(place, config);
+  const auto& servers = place.media_servers;
+  if (host.empty() || std::ranges::find(servers, this_machine_word) != servers.end()) {
+    const auto resolved = resolve_addresses(config, this_machine());
+    if (!resolved) return std::unexpected{resolved.error()};
+  }
+  if (host.empty()) host = in_url(config.turn.relay_addresses.front().advertised.to_string());
+  place.media_servers = spelt_out(place.media_servers, config);
+  return host;
+}
+
+Request request_for(std::string host, const Place& place, const config::Config& config) {
+  Request request{};
+  request.host = std::move(host);
+  request.web_server = place.web_server;
+  if (place.api) {
+    request.api = {integrate::api_listener(*place.api, config), place.api->url, place.api->origin,
+                   Secret{}};
+  }
+  return request;
 }
 
 }  // namespace
 
 std::expected<Integration, std::string> integrate_with(const System& system,
                                                        const StartOptions& start,
-                                                       IntegrationWish wish) {
-  if (const auto fine = check_place(wish.place); !fine) return std::unexpected{fine.error()};
-  make_absolute(wish.place.certificate);
-  make_absolute(wish.place.key);
+                                                       const IntegrationWish& wish) {
+  auto place = place_for(system, wish);
+  if (!place) return std::unexpected{place.error()};
   Integration made;
   made.file = config_file(start).value_or(usual_config_file);
   std::error_code ignored;
@@ -175,27 +205,22 @@ std::expected<Integration, std::string> integrate_with(const System& system,
   const auto state = state_directory(start.state_directory.empty() ? ready->config.state_directory
                                                                    : start.state_directory);
   if (!state) return std::unexpected{state.error()};
-  auto host = name_of(wish.place, ready->config);
-  const auto& servers = wish.place.media_servers;
-  if (host.empty() || std::ranges::find(servers, this_one) != servers.end()) {
-    const auto resolved = resolve_addresses(ready->config, this_machine());
-    if (!resolved) return std::unexpected{resolved.error()};
-  }
-  if (host.empty())
-    host = in_url(ready->config.turn.relay_addresses.front().advertised.to_string());
-  wish.place.media_servers = spelt_out(wish.place.media_servers, ready->config);
+  auto host = complete_place(*place, ready->config);
+  if (!host) return std::unexpected{host.error()};
 
-  Request request{std::move(host), {}, false, {}, {}};
+  auto request = request_for(std::move(*host), *place, ready->config);
   const auto stored = find_credentials(system, *ready, *state, request);
   if (!stored) return std::unexpected{stored.error()};
   for (const auto& entry :
-       integrate::missing_entries(system, wish.place, *stored, ready->config, made.file_exists)) {
+       integrate::missing_entries(system, *place, *stored, {ready->config, made.file_exists})) {
     made.ours += entry.text;
   }
   const auto config = completed(made, ready->config);
-  request.services = integrate::services(config, wish.turns_port);
+  request.services =
+      integrate::services(config, place->web_server ? integrate::https : wish.turns_port);
   request.tls_on_tcp = config.tls.has_value();
   made.theirs = system.instructions(request);
+  add_web_server_behind(system, request, made.theirs);
   add_media_note(system, config, made.theirs);
   return made;
 }

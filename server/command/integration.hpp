@@ -1,22 +1,14 @@
 #pragma once
 
-#include <cstdint>
 #include <expected>
 #include <filesystem>
-#include <optional>
 #include <string>
 
+#include "server/command/integration_wish.hpp"
 #include "server/command/start_up.hpp"
-#include "server/integrate/ours.hpp"
 #include "server/integrate/system.hpp"
 
 namespace yuelao::server {
-
-// What the command line said of a meeting system.
-struct IntegrationWish {
-  integrate::Place place;  // a media server may be "here": this machine
-  std::optional<std::uint16_t> turns_port;
-};
 
 // Both sides of an integration.
 struct Integration {
@@ -30,6 +22,6 @@ struct Integration {
 // that `system` needs if there is none. The error is one sentence with the fix.
 std::expected<Integration, std::string> integrate_with(const integrate::System& system,
                                                        const StartOptions& start,
-                                                       IntegrationWish wish);
+                                                       const IntegrationWish& wish);
 
 }  // namespace yuelao::server

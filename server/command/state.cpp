@@ -182,4 +182,13 @@ std::expected<Secret, std::string> read_or_make_password(const fs::path& directo
   return read_or_make(password_file(directory, name));
 }
 
+fs::path api_key_file(const fs::path& directory, std::string_view name) {
+  return directory / (std::string{name} + ".api-key");
+}
+
+std::expected<Secret, std::string> read_or_make_api_key(const fs::path& directory,
+                                                        std::string_view name) {
+  return read_or_make(api_key_file(directory, name));
+}
+
 }  // namespace yuelao::server

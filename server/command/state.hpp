@@ -32,4 +32,9 @@ std::filesystem::path password_file(const std::filesystem::path& directory, std:
 std::expected<Secret, std::string> read_or_make_password(const std::filesystem::path& directory,
                                                          std::string_view name);
 
+// A key made the same way that opens /turn/credentials for the system `name` alone.
+std::filesystem::path api_key_file(const std::filesystem::path& directory, std::string_view name);
+std::expected<Secret, std::string> read_or_make_api_key(const std::filesystem::path& directory,
+                                                        std::string_view name);
+
 }  // namespace yuelao::server

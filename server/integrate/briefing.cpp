@@ -10,7 +10,10 @@ Instructions briefing(const Request& request) {
   const auto stun = find(request, "stun", "udp");
   if (stun) text += "BRIEFING_STUN_URL=" + url(request, *stun) + "\n";
   const auto udp = find(request, "turn", "udp");
-  const auto turn = udp ? udp : find(request, "turn", "tcp");
+  const auto tls = find(request, "turns", "tcp");
+  const auto plain = udp ? udp : find(request, "turn", "tcp");
+  // Who shares port 443 does it for guests that get through nowhere else.
+  const auto turn = request.web_server && tls ? tls : plain;
   if (turn) {
     text += "BRIEFING_TURN_URL=" + url(request, *turn) +
             "\nBRIEFING_TURN_USER=" + in_env(request.user.name) +

@@ -1,5 +1,6 @@
 #include <string>
 
+#include "server/integrate/credentials_api.hpp"
 #include "server/integrate/quote.hpp"
 #include "server/integrate/systems.hpp"
 
@@ -61,6 +62,47 @@ Snippet bridge(const Request& request, const Service& stun) {
               request.host + ":" + std::to_string(stun.port) + "\" ]\n      }\n    }\n  }\n}\n"};
 }
 
+// The test before joining asks for its ICE servers. Its page, and with it the key, is open
+// to whoever can open the meeting.
+Snippet pre_call_test(const Request& request) {
+  const auto& api = *request.api;
+  const auto path = std::string{ice_servers_path} + "?key=" + std::string{api.key.reveal()};
+  return {
+      "/etc/jitsi/meet/YOUR-MEET-DOMAIN-config.js",
+      "The test of the connection before joining: at the end of the file (docker-jitsi-meet: of "
+      "custom-config.js)",
+      "config.prejoinConfig = {\n  ...config.prejoinConfig,\n  enabled: true,\n"
+      "  preCallTestEnabled: true,\n  preCallTestICEUrl: " +
+          in_json(api.url + path) + ",\n};\n"};
+}
+
+Snippet passing_on(const Request& request) {
+  return {"/etc/nginx/sites-available/YOUR-MEET-DOMAIN.conf",
+          "Into the server block of the pages, on yuelao's machine, so that the page asks its own "
+          "origin. Then: systemctl reload nginx",
+          "location = " + std::string{ice_servers_path} + " {\n  proxy_pass " +
+              api_behind_web_server(request) + ";\n}\n"};
+}
+
+void add_pre_call_test(const Request& request, Instructions& all) {
+  const auto& api = *request.api;
+  all.snippets.push_back(pre_call_test(request));
+  all.notes.emplace_back(
+      "Whoever opens the page of the pre-call test sees its key and can relay: the key is the "
+      "page's "
+      "own, and a short `credentials.lifetime` does for a test.");
+  if (api.url.empty()) {
+    all.snippets.push_back(passing_on(request));
+    all.notes.emplace_back(
+        "All pages ask through nginx and share one `credentials.rate`: raise it for big meetings, "
+        "and limit there (limit_req).");
+  } else if (api.origin.empty()) {
+    all.notes.emplace_back(
+        "Where that URL is not on the page's own origin, browsers let the page read it only with "
+        "--credentials-origin https://YOUR-MEET-DOMAIN.");
+  }
+}
+
 }  // namespace
 
 Instructions jitsi(const Request& request) {
@@ -72,6 +114,15 @@ Instructions jitsi(const Request& request) {
       "Browsers use TURN for calls of two; towards the bridge Jitsi takes only the entries with "
       "transport tcp.",
   };
+  if (request.api) add_pre_call_test(request, all);
+  if (request.web_server) {
+    all.notes.emplace_back(
+        "An old Jitsi shared 443 by nginx's stream module, with its pages on 4444: remove "
+        "/etc/nginx/modules-enabled/60-jitsi-meet.conf.");
+    all.notes.emplace_back(
+        "The nginx of docker-jitsi-meet expects no PROXY header: there `web_server` is its `tls` "
+        "alone, with HTTPS_PORT of .env as the port.");
+  }
   return all;
 }
 

@@ -9,11 +9,14 @@ namespace {
 // MiroTalk knows ONE stun: and ONE turn: URL. UDP is what nearly everybody gets through
 // with; a TURN URI without a transport means it (RFC 7065 §3).
 std::string turn_url(const Request& request) {
+  const auto tls = find(request, "turns", "tcp");
+  // Who shares port 443 does it for guests that get through nowhere else.
+  if (request.web_server && tls) return url(request, *tls);
   if (const auto udp = find(request, "turn", "udp")) {
     return "turn:" + request.host + ":" + std::to_string(udp->port);
   }
   const auto tcp = find(request, "turn", "tcp");
-  const auto other = tcp ? tcp : find(request, "turns", "tcp");
+  const auto other = tcp ? tcp : tls;
   return other ? url(request, *other) : "";
 }
 
@@ -36,7 +39,8 @@ Instructions common(const Request& request) {
   all.notes.emplace_back(
       "MiroTalk knows one TURN URL and hands it, with name and password, to every visitor. Guests "
       "whose firewall stops UDP get through only when that one URL is for TCP or TLS.");
-  if (const auto tls = find(request, "turns", "tcp")) {
+  const auto tls = find(request, "turns", "tcp");
+  if (tls && !request.web_server) {
     all.notes.emplace_back("For TLS: TURN_SERVER_URL=" + url(request, *tls));
   }
   return all;

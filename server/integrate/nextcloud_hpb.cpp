@@ -1,13 +1,15 @@
 #include <string>
+#include <utility>
 
 #include "protocol/stun/credentials.hpp"
-#include "server/integrate/quote.hpp"
+#include "server/integrate/credentials_api.hpp"
+#include "server/integrate/janus_nat.hpp"
 #include "server/integrate/systems.hpp"
 
 namespace yuelao::integrate {
 namespace {
 
-constexpr std::string_view lifetime_note =
+constexpr std::string_view browsers_note =
     "Browsers get their TURN servers from Nextcloud: `yuelao integrate nextcloud-talk` too.";
 
 // What Janus shows the signaling server when it asks for credentials. Made of the secret,
@@ -30,32 +32,46 @@ std::string servers(const Request& request) {
   return all;
 }
 
-}  // namespace
+Snippet janus_file(const Request& request, std::string what, const std::string& rest_api) {
+  return {"/etc/janus/janus.jcfg", std::move(what),
+          janus_nat(request, "\tfull_trickle = true\n" + rest_api)};
+}
 
-Instructions nextcloud_hpb(const Request& request) {
+// Janus asks the signaling server, which makes the credentials itself.
+Instructions by_signaling_server(const Request& request) {
   const auto key = api_key(request.secret);
-  std::string janus = "nat: {\n";
-  if (const auto stun = find(request, "stun", "udp")) {
-    janus += "\tstun_server = " + in_libconfig(request.host) +
-             "\n\tstun_port = " + std::to_string(stun->port) + "\n";
-  }
-  janus +=
-      "\tfull_trickle = true\n"
-      "\tturn_rest_api = \"http://127.0.0.1:8080/turn/credentials\"\n"
-      "\tturn_rest_api_key = " +
-      in_libconfig(key) + "\n\tturn_rest_api_method = \"GET\"\n}\n";
   return {{{"/etc/nextcloud-spreed-signaling/server.conf",
             "The signaling server, instead of its section [turn] (elsewhere than in Debian: "
             "/etc/signaling/server.conf). Then: systemctl restart nextcloud-spreed-signaling",
             "[turn]\napikey = " + key + "\nsecret = " + std::string{request.secret.reveal()} +
                 "\nservers = " + servers(request) + "\n"},
-           {"/etc/janus/janus.jcfg",
-            "Janus, into its section nat; 8080 is the port of [http] listen in server.conf. Then: "
-            "systemctl restart janus",
-            janus}},
-          {std::string{lifetime_note},
-           "Janus asks the STUN server at its start and does not start without an answer: start "
-           "yuelao first."}};
+           janus_file(request,
+                      "Janus, into its section nat; 8080 is the port of [http] listen in "
+                      "server.conf. Then: systemctl restart janus",
+                      janus_rest_api("http://127.0.0.1:8080/turn/credentials", key))},
+          {}};
+}
+
+// Janus asks yuelao, and the secret stays there.
+Instructions by_yuelao(const Request& request) {
+  Instructions all{
+      {janus_file(request, "Janus, into its section nat. Then: systemctl restart janus",
+                  janus_rest_api(api_url(request, credentials_path), request.api->key.reveal()))},
+      {"The section [turn] of the signaling server's server.conf is for Janus alone: "
+       "leave it out."}};
+  for (auto& note : janus_api_notes(request)) all.notes.push_back(std::move(note));
+  return all;
+}
+
+}  // namespace
+
+Instructions nextcloud_hpb(const Request& request) {
+  auto all = request.api ? by_yuelao(request) : by_signaling_server(request);
+  all.notes.emplace_back(browsers_note);
+  all.notes.emplace_back(
+      "Janus asks the STUN server at its start and does not start without an answer: start yuelao "
+      "first.");
+  return all;
 }
 
 }  // namespace yuelao::integrate

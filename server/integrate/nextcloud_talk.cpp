@@ -56,6 +56,12 @@ Instructions nextcloud_talk(const Request& request) {
         "Without a certificate there is no `turns`: guests whose firewall lets only TLS through "
         "stay out.");
   }
+  if (request.web_server) {
+    all.notes.emplace_back(
+        "Apache instead of nginx: its Listen and virtual host of 443 move to the same address, "
+        "with "
+        "RemoteIPProxyProtocol On (mod_remoteip); leave `plain` out.");
+  }
   return all;
 }
 

@@ -13,31 +13,48 @@ constexpr std::uint16_t usual = 3478;
 // Briefing's own STUN server holds UDP 3478 and ends when it cannot have it.
 constexpr std::uint16_t beside_briefing = 3479;
 
+constexpr WebServer nginx{WebServer::Kind::nginx, "the site of its pages in /etc/nginx"};
+constexpr WebServer nginx_of_jitsi{WebServer::Kind::nginx,
+                                   "/etc/nginx/sites-available/YOUR-MEET-DOMAIN.conf"};
+constexpr WebServer built_in{WebServer::Kind::built_in, ""};
+constexpr WebServer nextcloud_has_it{
+    WebServer::Kind::none,
+    "Browsers get their TURN servers from Nextcloud, not from the backend: give --share-443 to "
+    "`yuelao integrate nextcloud-talk`."};
+constexpr WebServer nobody_asks_janus{
+    WebServer::Kind::none,
+    "Janus has no use for port 443: the browsers behind strict firewalls get their ICE servers "
+    "from your own application, so give those turns: on 443 (docs/port-443.md)."};
+constexpr WebServer haproxy_shares{
+    WebServer::Kind::none,
+    "BigBlueButton's own HAProxy shares port 443 between its pages and TURN already: --turns-port "
+    "443 instead of --share-443."};
+
 constexpr std::array all_systems{
     System{"jitsi", "Jitsi Meet", "Prosody hands out credentials (XEP-0215)", Credential::rest,
-           Media::server, usual, jitsi},
+           Media::server, usual, Asks::page, nginx_of_jitsi, jitsi},
     System{"nextcloud-talk", "Nextcloud Talk", "credentials from its admin settings",
-           Credential::rest, Media::peers, usual, nextcloud_talk},
+           Credential::rest, Media::peers, usual, Asks::nobody, nginx, nextcloud_talk},
     System{"nextcloud-hpb", "Nextcloud Talk HPB", "its high-performance backend and Janus",
-           Credential::rest, Media::server, usual, nextcloud_hpb},
+           Credential::rest, Media::server, usual, Asks::server, nextcloud_has_it, nextcloud_hpb},
     System{"janus", "Janus", "the media server itself behind a NAT", Credential::static_user,
-           Media::server, usual, janus},
+           Media::server, usual, Asks::server, nobody_asks_janus, janus},
     System{"bigbluebutton", "BigBlueButton", "turn-stun-servers.xml", Credential::rest,
-           Media::only_server, usual, bigbluebutton},
+           Media::only_server, usual, Asks::nobody, haproxy_shares, bigbluebutton},
     System{"mirotalk-p2p", "MiroTalk P2P", "one user and password for everybody",
-           Credential::static_user, Media::peers, usual, mirotalk_p2p},
+           Credential::static_user, Media::peers, usual, Asks::nobody, nginx, mirotalk_p2p},
     System{"mirotalk-c2c", "MiroTalk C2C", "one user and password for everybody",
-           Credential::static_user, Media::peers, usual, mirotalk_c2c},
+           Credential::static_user, Media::peers, usual, Asks::nobody, nginx, mirotalk_c2c},
     System{"mirotalk-bro", "MiroTalk BRO", "one user and password for everybody",
-           Credential::static_user, Media::peers, usual, mirotalk_bro},
+           Credential::static_user, Media::peers, usual, Asks::nobody, nginx, mirotalk_bro},
     System{"briefing", "Briefing (brie.fi/ng)", "one user and password; yuelao on port 3479",
-           Credential::static_user, Media::peers, beside_briefing, briefing},
+           Credential::static_user, Media::peers, beside_briefing, Asks::nobody, nginx, briefing},
     System{"livekit", "LiveKit", "one user and password for everybody", Credential::static_user,
-           Media::server, usual, livekit},
+           Media::server, usual, Asks::nobody, nginx, livekit},
     System{"matrix", "Matrix (Synapse)", "one-to-one calls", Credential::rest, Media::peers, usual,
-           matrix},
+           Asks::nobody, nginx, matrix},
     System{"galene", "Galene", "data/ice-servers.json", Credential::rest, Media::server, usual,
-           galene},
+           Asks::nobody, built_in, galene},
 };
 
 struct Unneeded {
@@ -115,6 +132,11 @@ std::optional<Service> find(const Request& request, std::string_view scheme,
     if (service.scheme == scheme && service.transport == transport) return service;
   }
   return std::nullopt;
+}
+
+bool loopback(const IpAddress& address) {
+  if (address.family() == Family::ipv4) return address.octets()[0] == 127;
+  return address == IpAddress::parse("::1");
 }
 
 }  // namespace yuelao::integrate

@@ -55,6 +55,16 @@ def test_the_commands_of_a_page_run(name, sandbox):
     printed_by(Page(name), sandbox)
 
 
+def test_port_443_is_shared_as_the_command_prints_it(sandbox):
+    page = Page("docs/port-443.md")
+    printed = printed_by(page, sandbox)
+    ours, *_ = (text for language, text in page.blocks if language == "yaml")
+    assert ours in printed
+    nginx, *_ = (text for language, text in page.blocks if language == "nginx")
+    lines = [line.strip() for line in nginx.splitlines() if re.match("  (listen|.*real_ip)", line)]
+    assert len(lines) == 4 and "\n".join(lines) + "\n" in printed
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_configurations_of_a_page_are_right(name, sandbox):
     for number, (language, text) in enumerate(Page(name).blocks):

@@ -52,10 +52,11 @@ class Sandbox:
     def normal(self, text):
         text = text.replace(str(self.root), "").replace(SECRET, "SECRET")
         for name in os.listdir(self.state):
-            if name.endswith(".password"):
+            shown = {".password": "PASSWORD", ".api-key": "API-KEY"}.get(os.path.splitext(name)[1])
+            if shown:
                 with open(os.path.join(self.state, name), encoding="utf-8") as stream:
-                    text = text.replace(stream.read().strip(), "PASSWORD")
-        return re.sub(r'(api_?key = "?)\w+', r"\1API-KEY", text)
+                    text = text.replace(stream.read().strip(), shown)
+        return re.sub(r'(api_?key = "?)[\w-]+', r"\1API-KEY", text)
 
     def run(self, command, **options):
         """Runs a line of a page with a shell that knows `yuelao`."""

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import {execFile, spawn} from 'node:child_process';
+import {execFile, execFileSync, spawn} from 'node:child_process';
 import {createHmac} from 'node:crypto';
-import {writeFileSync} from 'node:fs';
+import {appendFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
@@ -54,6 +54,7 @@ class Server {
   alice = {username: 'alice', credential: password};
   guest = guest();
   log = '';
+  snippets = [];
   #space;
   #metrics;
   #process;
@@ -85,6 +86,11 @@ class Server {
     } while (!holds(answer));
   }
 
+  // What `integrate` tells the operator to put into the file whose name begins with `where`.
+  told(where) {
+    return this.snippets.find((snippet) => snippet.where.startsWith(where)).text;
+  }
+
   // What browsers leave goes at once, not with its lifetime.
   async expect_no_allocation() {
     await this.expect('no allocation left', '/metrics', (answer = '') => {
@@ -100,16 +106,29 @@ class Server {
   }
 }
 
+// Adds to the configuration what `yuelao integrate` says it needs; what the meeting system
+// needs is the result. `argv`: the system, and options.
+function add_integration(file, directory, argv) {
+  const {yuelao, snippets} = JSON.parse(execFileSync(program, [
+    'integrate', ...argv, '--json', '--config', file, '--state-directory', join(directory, 'state'),
+  ], {encoding: 'utf8'}));
+  appendFileSync(file, yuelao.text);
+  return snippets;
+}
+
 // Serves UDP, TCP and TLS on 3478 and TLS on `tls_port` of `addresses`. `files`: see issue().
 // `allow`: peers that the default policy would refuse; `deny`: those it would not. `more`: YAML.
+// `integrate`: see add_integration().
 export async function start_server({
   space, addresses, directory, files, allow = [], deny = [], drain = '5s',
-  metrics = '127.0.0.1:9641', tls_port = 5349, more = '',
+  metrics = '127.0.0.1:9641', tls_port = 5349, more = '', integrate = [],
 }) {
   const file = join(directory, 'yuelao.yaml');
   const text = configuration({addresses, files, allow, deny, drain, metrics, tls_port, more});
   writeFileSync(file, text, {mode: 0o600});
+  const snippets = integrate.length > 0 ? add_integration(file, directory, integrate) : [];
   const server = new Server(space, file, metrics);
+  server.snippets = snippets;
   await server.expect('ready', '/readyz', (answer) => answer !== undefined);
   return server;
 }

@@ -7,7 +7,7 @@ export const address6 = 'fd77::1';
 
 // `hosts`: see Network.add(). The result is {center, clients}.
 export function build_star(network, hosts) {
-  const center = network.add('server');
+  const center = network.add('server', hosts);
   network.address(center, 'lo', `${address}/32`, `${address6}/128`);
   const clients = [1, 2].map((i) => {
     const space = network.add(`client${i}`, hosts);

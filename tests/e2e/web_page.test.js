@@ -7,13 +7,12 @@ import {join} from 'node:path';
 import {after, afterEach, before, describe, it} from 'node:test';
 import {fileURLToPath, pathToFileURL} from 'node:url';
 
-import {Browser} from './browser.js';
+import {address, BothBrowsers, build_sides} from './both_browsers.js';
 import {issue} from './certificate.js';
 import {start_coturn} from './coturn.js';
 import {Network} from './network.js';
 import {program, start_server} from './server.js';
 
-const address = '10.77.0.1';
 const strict_address = '203.0.113.2'; // coturn that relays to nobody
 const name = 'turn.test';
 const admin = `http://${address}:9641`;
@@ -25,47 +24,30 @@ const ways = {
   tls: `turns:${name}:5349?transport=tcp`,
 };
 
-// The server in the middle, a browser on each side.
-function build(network) {
-  const center = network.add('server');
-  network.address(center, 'lo', `${address}/32`, `${strict_address}/32`);
-  const hosts = {[name]: address, 'strict.test': strict_address};
-  const spaces = [1, 2].map((i) => {
-    const space = network.add(`client${i}`, hosts);
-    network.link({space, device: 'uplink', addresses: [`10.77.${i}.2/24`]},
-                 {space: center, device: `client${i}`, addresses: [`10.77.${i}.1/24`]});
-    network.route(space, 'default', 'via', `10.77.${i}.1`);
-    return space;
-  });
-  return {center, spaces};
-}
-
 describe('the connection check', {timeout: 120_000}, () => {
   const network = new Network();
-  const clients = [{what: 'chromium', address: '10.77.1.2'}, {what: 'firefox', address: '10.77.2.2'}];
+  let both;
   let server;
   let coturn;
 
   before(async () => {
     mkdirSync(pictures, {recursive: true});
-    const {center, spaces} = build(network);
+    const hosts = {[name]: address, 'strict.test': strict_address};
+    const {center, spaces} = build_sides(network, hosts, strict_address);
     const files = issue(network.directory, name);
     const unknown = join(network.directory, 'unknown');
     mkdirSync(unknown);
-    const started = await Promise.all([
+    [both, server, coturn] = await Promise.all([
+      BothBrowsers.launch(spaces, network.directory, files.authority),
       start_server({space: center, addresses: [address], directory: network.directory, files,
                     metrics: `${address}:9641`}),
       start_coturn({space: center, address: strict_address, files: issue(unknown, 'strict.test'),
                     rules: ['--denied-peer-ip=0.0.0.0-255.255.255.255']}),
-      ...clients.map(async (client, i) => {
-        client.browser = await Browser.launch(client.what, spaces[i], network.directory, files.authority);
-      }),
     ]);
-    [server, coturn] = started;
   });
 
   after(async () => {
-    await Promise.all(clients.map(({browser}) => browser?.quit()));
+    await both?.quit();
     await coturn?.stop();
     await server?.stop();
     network.remove();
@@ -73,15 +55,7 @@ describe('the connection check', {timeout: 120_000}, () => {
 
   afterEach(() => server.expect_no_allocation());
 
-  // The same in both browsers at the same time; each says which one it was.
-  const in_both = (act) => Promise.all(clients.map(async ({browser, ...client}) => {
-    try {
-      await act(browser, client);
-    } catch (error) {
-      error.message = `${client.what}: ${error.message}`;
-      throw error;
-    }
-  }));
+  const in_both = (act) => both.do(act);
   const picture = (browser, what) => browser.do('screenshot', join(pictures, `${what}.png`));
 
   // What the page shows at the end of a check of `servers`.

@@ -31,8 +31,8 @@ class Machine:
     def integrate(self, system, *more):
         return self.run("integrate", system, "--state-directory", self.state, *more)
 
-    def sides(self, system, *more):
-        result = self.integrate(system, "--json", "--host", HOST, *more)
+    def sides(self, system, *more, host=HOST):
+        result = self.integrate(system, "--json", "--host", host, *more)
         assert result.returncode == 0, result.stderr
         return json.loads(result.stdout)
 
@@ -141,6 +141,55 @@ def test_users_and_secrets_of_the_configuration_are_kept_and_used(machine):
     assert not machine.state.exists()
 
 
+def test_a_key_of_the_systems_own_opens_the_credentials(machine):
+    jitsi = machine.sides("jitsi", "--credentials", "--credentials-origin", "https://meet.test")
+    key = (machine.state / "jitsi.api-key").read_text().strip()
+    assert len(key) == 64 and f'"/turn/ice-servers?key={key}"' in theirs(jitsi)
+    assert "proxy_pass http://127.0.0.1:9642;" in theirs(jitsi)
+    assert stat.S_IMODE((machine.state / "jitsi.api-key").stat().st_mode) == 0o600
+    assert key not in jitsi["yuelao"]["text"]
+    machine.accepts(jitsi["yuelao"]["text"])
+    # What is there is not said again; the key of a page is nobody else's.
+    again = machine.sides("jitsi", "--credentials", "--credentials-origin", "https://meet.test")
+    assert again["yuelao"]["text"] == "" and theirs(again) == theirs(jitsi)
+    janus = machine.sides("janus", "--credentials")
+    assert janus["yuelao"]["text"] == (
+        f"credentials:\n  keys:\n    - file: {machine.state}/janus.api-key\n")
+    assert key not in theirs(janus) and "turn_user" not in theirs(janus)
+    assert not (machine.state / "janus.password").exists()
+
+
+def test_behind_the_backend_janus_asks_whom_it_is_told_to(machine):
+    signaling = theirs(machine.sides("nextcloud-hpb"))
+    assert "[turn]\napikey" in signaling and "http://127.0.0.1:8080/turn/credentials" in signaling
+    # The secret then stays where it is.
+    ours = theirs(machine.sides("nextcloud-hpb", "--credentials-url", "https://turn.test/api/"))
+    assert "https://turn.test/api/turn/credentials" in ours and "[turn]" not in ours
+    assert machine.secret.read_text().strip() not in ours
+
+
+def test_pages_in_the_clear_stay_on_the_machine(machine, tls):
+    near = machine.sides("matrix", *tls, "--share-443", "127.0.0.1:8443")
+    assert "plain: 127.0.0.1:8444\n" in near["yuelao"]["text"]
+    assert "listen 127.0.0.1:8444 proxy_protocol;\nset_real_ip_from 127.0.0.1;\n" in theirs(near)
+    far = machine.sides("matrix", *tls, "--share-443", "10.0.0.9:8443")
+    machine.accepts(far["yuelao"]["text"])
+    assert "plain" not in far["yuelao"]["text"] and "8444" not in theirs(far)
+    assert "set_real_ip_from ADDRESS-OF-YUELAO;" in theirs(far)
+
+
+def test_port_443_joins_the_listeners_there_are(machine, tls):
+    shared = ["--share-443", "[::1]:8443"]
+    new = machine.sides("briefing", *tls, *shared)["yuelao"]["text"]
+    assert "listen: [udp:3479, tcp:3479, tls:443]\n" in new
+    machine.accepts(new)
+    assert machine.sides("briefing", *tls, *shared)["yuelao"]["text"] == ""
+    machine.configure('listen: ["udp:[::1]:3478"]\n')
+    joined = machine.sides("matrix", *tls, *shared)
+    assert 'listen: ["udp:[::1]:3478", tls:443]\n' in joined["yuelao"]["text"]
+    assert f"turns:{HOST}:443?transport=tcp" in theirs(joined)
+
+
 def test_write_makes_the_file_once_and_never_over_another(machine):
     made = machine.integrate("mirotalk-p2p", "--host", HOST, "--write")
     assert made.returncode == 0 and "wrote" in made.stderr
@@ -165,6 +214,19 @@ def test_write_makes_the_file_once_and_never_over_another(machine):
     (["jitsi", "--host", "a b;c"], "--host is a name or an address"),
     (["jitsi", "--host", HOST, "--media-server", "sfu"], "`here` for this machine"),
     (["jitsi", "--host", HOST, "--key", "k.pem"], "give both"),
+    (["jitsi", "--host", HOST, "--share-443", "127.0.0.1:8443"], "give --certificate and --key"),
+    (["jitsi", "--share-443", "127.0.0.1:443"], "such as 127.0.0.1:8443"),
+    (["jitsi", "--share-443", "0.0.0.0:8443"], "such as 127.0.0.1:8443"),
+    (["matrix", "--share-443", "web:8443"], "such as 127.0.0.1:8443"),
+    (["bigbluebutton", "--share-443", "127.0.0.1:8443"], "HAProxy shares port 443"),
+    (["nextcloud-hpb", "--share-443", "127.0.0.1:8443"], "`yuelao integrate nextcloud-talk`"),
+    (["janus", "--share-443", "127.0.0.1:8443"], "no use for port 443"),
+    (["galene", "--credentials"], "Galene asks nobody"),
+    (["janus", "--credentials-origin", "https://meet.example.org"], "no web page asks"),
+    (["janus", "--credentials-listen", "9642"], "such as 127.0.0.1:9642"),
+    (["jitsi", "--credentials-url", "turn.example.org"], "such as https://meet.example.org"),
+    (["jitsi", "--credentials-url", "https://a\"+alert()+\""], "such as https://meet.example.org"),
+    (["jitsi", "--credentials-origin", "https://meet.example.org/"], "without a path"),
 ])
 def test_what_cannot_be_is_said_in_one_sentence(machine, argv, sentence):
     result = machine.integrate(*argv)

@@ -10,11 +10,10 @@ import {Browser} from '../e2e/browser.js';
 import {call, hang_up} from '../e2e/call.js';
 import {issue} from '../e2e/certificate.js';
 import {Network} from '../e2e/network.js';
+import {address, build_pair} from '../e2e/pair.js';
 import {start_program} from '../e2e/program.js';
 import {start_server} from '../e2e/server.js';
 
-const address = '10.77.0.1';
-const participant = '10.77.0.2';
 const name = 'turn.test';
 
 const ways = [
@@ -41,11 +40,7 @@ describe('BigBlueButton with its SFU beside the server', {timeout: 180_000}, () 
   let server;
 
   before(async () => {
-    const space = network.add('server');
-    const client = network.add('client', {[name]: address});
-    network.link({space: client, device: 'uplink', addresses: [`${participant}/24`]},
-                 {space, device: 'uplink', addresses: [`${address}/24`]});
-    network.route(client, 'default', 'via', address);
+    const {center: space, space: client} = build_pair(network, {[name]: address});
     const {directory} = network;
     const files = issue(directory, name);
     server = await start_server({

@@ -1,7 +1,6 @@
 // Two participants of a Jitsi conference, peer-to-peer through the services that Prosody lists
 // once it has what `yuelao integrate jitsi` prints.
 import assert from 'node:assert/strict';
-import {execFileSync} from 'node:child_process';
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
@@ -11,7 +10,7 @@ import {Browser} from '../e2e/browser.js';
 import {issue} from '../e2e/certificate.js';
 import {Network} from '../e2e/network.js';
 import {start_program} from '../e2e/program.js';
-import {program, start_server} from '../e2e/server.js';
+import {start_server} from '../e2e/server.js';
 import {address, build_star} from '../e2e/star.js';
 
 const name = 'turn.test';
@@ -26,16 +25,9 @@ const folders = {
   jquery: folder('../e2e/node_modules/jquery/dist'),
 };
 
-// What the operator is told to put into Prosody's file.
-function printed_for_prosody(configuration) {
-  const argv = ['integrate', 'jitsi', '--json', '--config', configuration, '--host', name];
-  const {snippets} = JSON.parse(execFileSync(program, argv, {encoding: 'utf8'}));
-  return snippets.find(({where}) => where.startsWith('/etc/prosody/')).text;
-}
-
-function start_prosody(space, directory) {
+function start_prosody(space, directory, printed) {
   const services = join(directory, 'external_services.cfg.lua');
-  writeFileSync(services, printed_for_prosody(join(directory, 'yuelao.yaml')));
+  writeFileSync(services, printed);
   const data = join(directory, 'prosody');
   mkdirSync(data);
   return start_program({
@@ -55,8 +47,10 @@ describe('Jitsi participants without a route between them', {timeout: 180_000}, 
     const {center, clients} = build_star(network, {[name]: address});
     const {directory} = network;
     const files = issue(directory, name);
-    server = await start_server({space: center, addresses: [address], directory, files});
-    prosody = await start_prosody(center, directory);
+    server = await start_server({
+      space: center, addresses: [address], directory, files, integrate: ['jitsi', '--host', name],
+    });
+    prosody = await start_prosody(center, directory, server.told('/etc/prosody/'));
     participants = await Promise.all(clients.map(async (space) => {
       const browser = await Browser.launch('chromium', space, directory, files.authority);
       const origin = await browser.do('serve_files', folders);

@@ -6,9 +6,9 @@ import {fileURLToPath} from 'node:url';
 import {Browser} from '../e2e/browser.js';
 import {issue} from '../e2e/certificate.js';
 import {Network} from '../e2e/network.js';
+import {address, build_pair} from '../e2e/pair.js';
 import {start_server} from '../e2e/server.js';
 
-const address = '10.77.0.1';
 const name = 'turn.test';
 
 const ways = {
@@ -25,16 +25,18 @@ describe("Jitsi's pre-call test in Chromium", {timeout: 180_000}, () => {
   let server;
 
   before(async () => {
-    const space = network.add('server');
-    const client = network.add('client', {[name]: address});
-    network.link({space: client, device: 'uplink', addresses: ['10.77.0.2/24']},
-                 {space, device: 'uplink', addresses: [`${address}/24`]});
+    const {center, space} = build_pair(network, {[name]: address});
     const {directory} = network;
     const files = issue(directory, name);
-    server = await start_server({space, directory, files, addresses: [address]});
-    browser = await Browser.launch('chromium', client, directory, files.authority);
+    browser = await Browser.launch('chromium', space, directory, files.authority);
     const origin = await browser.do('serve_files', {
       pages: folder('.'), precall: folder('../e2e/node_modules/@jitsi/precall-test/src'),
+    });
+    server = await start_server({
+      space: center, directory, files, addresses: [address], integrate: [
+        'jitsi', '--host', name, '--credentials-listen', `${address}:9642`,
+        '--credentials-url', `http://${address}:9642`, '--credentials-origin', origin,
+      ],
     });
     await browser.do('open', `${origin}/pages/jitsi_precall.html`);
   });
@@ -53,4 +55,11 @@ describe("Jitsi's pre-call test in Chromium", {timeout: 180_000}, () => {
       await server.expect_no_allocation();
     });
   }
+
+  it('asks yuelao for its servers with what `yuelao integrate jitsi` prints', async () => {
+    const found = await browser.do('precall_as_configured', server.told('/etc/jitsi/meet/'));
+    assert.equal(found.mediaConnectivity, true, JSON.stringify(found));
+    assert.equal(found.shown, true);
+    await server.expect_no_allocation();
+  });
 });

@@ -8,10 +8,10 @@ import {fileURLToPath} from 'node:url';
 import {Browser} from '../e2e/browser.js';
 import {issue} from '../e2e/certificate.js';
 import {Network} from '../e2e/network.js';
+import {address, build_pair} from '../e2e/pair.js';
 import {secret, start_server} from '../e2e/server.js';
 
 const script = fileURLToPath(new URL('nextcloud_talk.php', import.meta.url));
-const address = '10.77.0.1';
 const host = 'turn.test:3478';
 const patience_ms = 10_000;
 
@@ -31,11 +31,7 @@ describe("Nextcloud Talk's test button", {timeout: 120_000}, () => {
   let browser;
 
   before(async () => {
-    const center = network.add('server');
-    const space = network.add('client', {'turn.test': address});
-    network.link({space, device: 'uplink', addresses: ['10.77.0.2/24']},
-                 {space: center, device: 'uplink', addresses: [`${address}/24`]});
-    network.route(space, 'default', 'via', address);
+    const {center, space} = build_pair(network, {'turn.test': address});
     const files = issue(network.directory, 'turn.test');
     server = await start_server({
       space: center, addresses: [address], directory: network.directory, files,

@@ -8,11 +8,10 @@ import {Browser} from '../e2e/browser.js';
 import {call, hang_up} from '../e2e/call.js';
 import {issue} from '../e2e/certificate.js';
 import {Network} from '../e2e/network.js';
+import {address, build_pair, guest} from '../e2e/pair.js';
 import {start_program} from '../e2e/program.js';
 import {start_server} from '../e2e/server.js';
 
-const address = '10.77.0.1';
-const guest = '10.77.0.2';
 const name = 'meet.test';
 const url = `turns:${name}:443?transport=tcp`;
 const call_page = new URL('../e2e/page.html', import.meta.url).href;
@@ -24,21 +23,17 @@ describe('a port 443 for a web server and TURN', {timeout: 150_000}, () => {
   let server;
 
   before(async () => {
-    const space = network.add('server');
-    const client = network.add('client', {[name]: address});
-    network.link({space: client, device: 'uplink', addresses: [`${guest}/24`]},
-                 {space, device: 'uplink', addresses: [`${address}/24`]});
-    network.route(client, 'default', 'via', address);
+    const {center, space: client} = build_pair(network, {[name]: address});
     const {directory} = network;
     const files = issue(directory, name);
     web_server = await start_program({
-      space, ready: /start worker process/,
+      space: center, ready: /start worker process/,
       argv: ['/usr/bin/python3', fileURLToPath(new URL('web_server.py', import.meta.url)),
              '--directory', directory, '--certificate', files.certificate, '--key', files.key,
              '--proxy-protocol'],
     });
     server = await start_server({
-      space, directory, files, addresses: [address], tls_port: 443,
+      space: center, directory, files, addresses: [address], tls_port: 443,
       more: 'web_server: {tls: 127.0.0.1:4443, plain: 127.0.0.1:8080, proxy_protocol: v2}',
     });
     const launch = async (browser) => ({

@@ -1,8 +1,10 @@
 """One port 443 for TURN and for a web server: yuelao in front of nginx, and behind it."""
 
 import hashlib
+import json
 import os
 import pathlib
+import re
 import socket
 import ssl
 import threading
@@ -10,6 +12,7 @@ import threading
 import pytest
 
 import stun
+from integrate_test import Machine
 from network import CLIENT, SERVER
 from turn_client import TurnClient, exchange, pair_up
 from yuelao import settings
@@ -210,3 +213,24 @@ def test_nginx_in_front_splits_by_name(network, serve, start, certificate, autho
     client_as_seen = CLIENT[4] if announced else "127.0.0.1"
     done = curl(network, authority, name=FOREIGN)
     assert done.stdout == f"hello {client_as_seen}", done.stdout
+
+
+def test_jitsi_s_nginx_shares_it_as_it_is_told(network, serve, start, certificate, authority,
+                                               tmp_path):
+    machine = Machine(tmp_path)
+    sides = machine.sides("jitsi", "--share-443", "127.0.0.1:4443", "--credentials", "--certificate",
+                          certificate["certificate"], "--key", certificate["key"], host=SERVER[4])
+    printed = [snippet["text"] for snippet in sides["snippets"]]
+    site = tmp_path / "site"
+    site.write_text("".join(text for text in printed if text.startswith(("listen", "location"))))
+    start_web_server(start, tmp_path, certificate, "--site", site)
+    server = serve(sides["yuelao"]["text"], environment={"STATE_DIRECTORY": str(machine.state)})
+    for options in (["--http2"], ["--no-alpn", "--http1.1"]):
+        assert curl(network, authority, *options).stdout.startswith(f"hello {CLIENT[4]}")
+    assert server.metric("yuelao_web_connections_total") == 2
+    path = re.search(r'preCallTestICEUrl: "(\S+)"', "".join(printed)).group(1)
+    ice, = json.loads(curl(network, authority, path=path).stdout)["iceServers"]
+    assert f"turns:{SHARED}:443?transport=tcp" in ice["urls"]
+    with TurnClient(network.client, "tls", port=443, authority=authority.certificate,
+                    user=ice["username"], password=ice["credential"]) as client:
+        assert client.allocate()[0] == SERVER[4]

@@ -69,10 +69,21 @@ stream {
 """
 
 
+# TLS on 4443 and plain HTTP on 8080; @PROXY@ is proxy_protocol where the one in front says
+# whom it speaks for.
+SITE = """
+    listen 127.0.0.1:4443 ssl http2 @PROXY@;
+    listen 127.0.0.1:8080 @PROXY@;
+    set_real_ip_from 127.0.0.1;
+    @REAL_IP@
+"""
+
+
 def configuration(options):
     text = (pathlib.Path(__file__).parent / "nginx.conf").read_text()
     for name, value in {
             "STREAM": SPLIT_BY_NAME if options.split else "",
+            "SITE": pathlib.Path(options.site).read_text() if options.site else SITE,
             "ADDRESS": options.split,
             "PROXY": "proxy_protocol" if options.proxy_protocol else "",
             "REAL_IP": "real_ip_header proxy_protocol;" if options.proxy_protocol else "",
@@ -89,6 +100,7 @@ def main():
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--proxy-protocol", action="store_true", help="whom the client is")
     parser.add_argument("--split", default="", help="an address whose 443 nginx takes itself")
+    parser.add_argument("--site", default="", help="a file with what the site says of this itself")
     options = parser.parse_args()
     application = Server(("127.0.0.1", 9000), Application)
     threading.Thread(target=application.serve_forever, daemon=True).start()
