@@ -23,7 +23,7 @@ struct DnsQuestion {
 std::string_view name(DnsQuestion::Type type);  // "NAPTR"
 
 // RFC 3403 §4.1. The replacement as canonical() has it. Records are tried in the order of
-// operator<=>: by order, then by preference (RFC 3958 §2.2.3), then in some way that does not
+// operator<=>: by order, then by preference (RFC 3958), then in some way that does not
 // depend on how a server shuffles its answers.
 struct NaptrRecord {
   std::uint16_t order = 0;

@@ -25,7 +25,7 @@ std::string_view protocol_tag(Transport transport) {
   return {};
 }
 
-// RFC 3958 §6.5: a service tag, and the protocol tags behind it. Tags have no case.
+// RFC 3958: a service tag, and the protocol tags behind it. Tags have no case.
 bool offers(const NaptrRecord& record, Transport transport) {
   const auto services = canonical(record.services);
   std::string_view rest = services;
@@ -154,7 +154,7 @@ bool Resolution::by_naptr(const std::vector<Transport>& transports) {
   return !ranked.empty();
 }
 
-// S-NAPTR (RFC 3958 §2.2) for one protocol, from the last name of `path` on. A name is
+// S-NAPTR (RFC 3958) for one protocol, from the last name of `path` on. A name is
 // followed once, so that names which lead to the same one many times cost no more.
 void Resolution::follow(Transport transport, const Path& path) {
   if (!followed_.emplace(transport, path.back()).second) return;

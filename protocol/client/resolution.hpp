@@ -58,7 +58,7 @@ inline constexpr std::size_t most_targets = 16;
 // records of one priority (RFC 2782).
 //
 // Of no use are NAPTR records for RELAY with a regular expression, without a replacement or
-// with a flag other than "", "S" and "A" (RFC 3958 §2.2.1, §2.2.2), SRV records with port 0, and
+// with a flag other than "", "S" and "A" (RFC 3958), SRV records with port 0, and
 // those with the target "." beside others.
 //
 // `supported` is RFC 5928's list of the application's transports, the preferred one first.

@@ -216,7 +216,7 @@ TEST_CASE("NAPTR records for other services, or for no transport that is wanted,
   CHECK(resolve("turns:b.test", zone).targets == Texts{"tls b.test 5349"});
 }
 
-TEST_CASE("flags and tags have no case, and an A flag has the default ports") {  // RFC 3958 §6.5
+TEST_CASE("flags and tags have no case, and an A flag has the default ports") {  // RFC 3958
   const Zone zone{{"a.test NAPTR 1 1 a relay:TURN.UDP:turn.Tcp:TURN.tls - X.test."}};
   CHECK(resolve("turn:a.test", zone).targets ==
         Texts{"udp x.test 3478", "tcp x.test 3478", "tls x.test 5349"});
@@ -280,7 +280,7 @@ TEST_CASE("where no question is answered the host is the server") {  // step 5's
   }
 }
 
-TEST_CASE("records that no client can use are passed over, with a remark") {  // RFC 3958 §2.2
+TEST_CASE("records that no client can use are passed over, with a remark") {  // RFC 3958
   const Zone zone{{"a.test NAPTR 1 1 U RELAY:turn.udp - x.test",
                    "b.test NAPTR 1 1 - RELAY:turn.udp !^.*$!x! x.test",
                    "c.test NAPTR 1 1 S RELAY:turn.udp - .", "_turn._udp.d.test SRV 0 0 0 x.test",
