@@ -40,7 +40,9 @@ class Relay {
     return ask(client::CreatePermission{{peer, some_port}});
   }
   // So that the server need not keep the relay; it does for its lifetime where this fails.
-  void close() { (void)ask(client::Refresh{0s}); }
+  void close() {
+    if (session_) session_->ask(client::Refresh{0s}, deadline_);
+  }
   std::string explain(const Trouble& trouble) const { return probe::explain(trouble, place_); }
 
  private:
