@@ -154,8 +154,9 @@ const end = {
     return {
       local: candidate(stats.get(pair.localCandidateId)),
       remote: candidate(stats.get(pair.remoteCandidateId)),
-      bytesSent: pair.bytesSent,
-      bytesReceived: pair.bytesReceived,
+      // Of every pair: which one is selected may change in the middle of a call.
+      bytesSent: total(reports, 'candidate-pair', 'bytesSent'),
+      bytesReceived: total(reports, 'candidate-pair', 'bytesReceived'),
       packetsLost: total(reports, 'inbound-rtp', 'packetsLost'),
     };
   },
