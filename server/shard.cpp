@@ -21,6 +21,11 @@ using namespace std::chrono_literals;
 constexpr std::size_t listener_visit = 64;
 constexpr std::size_t relay_visit = 8;
 
+// A round that brings so many datagrams is hardly the last one: the next begins at once,
+// without a way through Asio, but timers and streams have their turn after a few.
+constexpr std::size_t busy_round = 16;
+constexpr int rounds_in_a_row = 8;
+
 constexpr auto tick_interval = 1s;
 // From a stream's arrival to its first whole message.
 constexpr auto opening_time = 10s;
@@ -115,27 +120,35 @@ void Shard::wait_for_datagrams() {
 }
 
 void Shard::serve_datagrams() {
-  const Now now = read_clock();
-  for (const SocketRef ref : poller_.ready()) visit(ref, now);
-  settle(now);
-  pool_.reset();
-  count_round(now.steady);
+  int rounds = 1;
+  while (serve_round() >= busy_round && rounds < rounds_in_a_row) ++rounds;
   wait_for_datagrams();
 }
 
-void Shard::visit(SocketRef ref, Now now) {
+std::size_t Shard::serve_round() {
+  const Now now = read_clock();
+  std::size_t received = 0;
+  for (const SocketRef ref : poller_.ready()) received += visit(ref, now);
+  settle(now);
+  pool_.reset();
+  count_round(now.steady);
+  return received;
+}
+
+std::size_t Shard::visit(SocketRef ref, Now now) {
   // Between two visits nothing received is undecided, so what is sent frees the pool.
   if (pool_.free() < listener_visit) {
     flush_sends();
     pool_.reset();
   }
-  ref.kind == SocketRef::Kind::relay ? visit_relay(ref, now) : visit_listener(ref, now);
+  return ref.kind == SocketRef::Kind::relay ? visit_relay(ref, now) : visit_listener(ref, now);
 }
 
-void Shard::visit_listener(SocketRef ref, Now now) {
+std::size_t Shard::visit_listener(SocketRef ref, Now now) {
   UdpSocket& socket = listeners_[ref.index];
   turn::ClientPath path{ref, {Transport::udp, {}, socket.local()}};
-  for (const Received& received : socket.receive(pool_, listener_visit)) {
+  const auto arrived = socket.receive(pool_, listener_visit);
+  for (const Received& received : arrived) {
     path.tuple.client = received.from;
     if (socket.wildcard()) path.tuple.server.address = received.to;
     received.for_each_datagram([&](Bytes datagram) {
@@ -144,19 +157,22 @@ void Shard::visit_listener(SocketRef ref, Now now) {
     });
   }
   meters_.receive_overflows += socket.take_overflows();
+  return arrived.size();
 }
 
-void Shard::visit_relay(SocketRef ref, Now now) {
+std::size_t Shard::visit_relay(SocketRef ref, Now now) {
   const turn::RelayId id{ref.index, ref.generation};
   UdpSocket* const socket = relays_.find(id);
-  if (socket == nullptr) return;
-  for (const Received& received : socket->receive(pool_, relay_visit)) {
+  if (socket == nullptr) return 0;
+  const auto arrived = socket->receive(pool_, relay_visit);
+  for (const Received& received : arrived) {
     received.for_each_datagram([&](Bytes datagram) {
       make_room();
       engine_.on_peer_datagram(id, received.from, datagram, now, outbox_);
     });
   }
   meters_.receive_overflows += socket->take_overflows();
+  return arrived.size();
 }
 
 void Shard::serve_mailbox() {

@@ -68,9 +68,11 @@ class Shard final : private StreamHost {
   // A round: read, decide, send, carry out (ARCHITECTURE.md).
   void wait_for_datagrams();
   void serve_datagrams();
-  void visit(turn::SocketRef ref, Now now);
-  void visit_listener(turn::SocketRef ref, Now now);
-  void visit_relay(turn::SocketRef ref, Now now);
+  // These say how much they received.
+  std::size_t serve_round();
+  std::size_t visit(turn::SocketRef ref, Now now);
+  std::size_t visit_listener(turn::SocketRef ref, Now now);
+  std::size_t visit_relay(turn::SocketRef ref, Now now);
   void serve_mailbox();
   void make_room();
   void settle(Now now);

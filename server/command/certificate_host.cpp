@@ -5,22 +5,14 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include <memory>
+#include "server/release.hpp"
 
 namespace yuelao::server {
 namespace {
 
-template <auto release>
-struct Release {
-  template <typename T>
-  void operator()(T* pointer) const {
-    release(pointer);
-  }
-};
-
-using Bio = std::unique_ptr<BIO, Release<BIO_free>>;
-using Certificate = std::unique_ptr<X509, Release<X509_free>>;
-using Names = std::unique_ptr<GENERAL_NAMES, Release<GENERAL_NAMES_free>>;
+using Bio = Owned<BIO, BIO_free>;
+using Certificate = Owned<X509, X509_free>;
+using Names = Owned<GENERAL_NAMES, GENERAL_NAMES_free>;
 
 Certificate read_certificate(const std::filesystem::path& file) {
   const Bio bio{BIO_new_file(file.c_str(), "r")};

@@ -5,20 +5,14 @@
 
 #include "server/probe/printable.hpp"
 #include "server/probe/waiting.hpp"
+#include "server/release.hpp"
 #include "server/socket_address.hpp"
 
 namespace yuelao::probe {
 namespace {
 
-template <auto release>
-struct Release {
-  template <typename T>
-  void operator()(T* pointer) const {
-    release(pointer);
-  }
-};
-using X509Pointer = std::unique_ptr<X509, Release<X509_free>>;
-using Names = std::unique_ptr<GENERAL_NAMES, Release<GENERAL_NAMES_free>>;
+using X509Pointer = server::Owned<X509, X509_free>;
+using Names = server::Owned<GENERAL_NAMES, GENERAL_NAMES_free>;
 
 std::string why_it_failed() {
   const auto error = ERR_get_error();

@@ -9,6 +9,7 @@
 
 #include "protocol/now.hpp"
 #include "server/probe/report.hpp"
+#include "server/release.hpp"
 
 namespace yuelao::probe {
 
@@ -19,10 +20,7 @@ using Trust = std::shared_ptr<SSL_CTX>;
 // sentence with the fix.
 std::expected<Trust, std::string> load_trust(const std::filesystem::path& authorities);
 
-struct FreeSession {
-  void operator()(SSL* session) const { SSL_free(session); }
-};
-using TlsSession = std::unique_ptr<SSL, FreeSession>;
+using TlsSession = server::Owned<SSL, SSL_free>;
 
 // Whom a session is meant for.
 struct TlsPeer {

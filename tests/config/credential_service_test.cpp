@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "config/load.hpp"
+#include "tests/config/refused.hpp"
 
 namespace yuelao::config {
 namespace {
@@ -85,11 +86,11 @@ TEST_CASE("an origin is what browsers send") {  // RFC 6454 §6.2
 }
 
 TEST_CASE("a credential service that nobody could use, or everybody, is refused") {
-  struct Row {
-    std::string text;
-    std::string_view place, sentence;
-  };
-  const Row rows[] = {
+  const auto users_alone = "users: [{name: a, password: b}]\n" + section("");
+  const auto short_credentials = "lifetimes: {longest_credential: 12h}\n" + section("");
+  const auto days = section(", lifetime: 3d");
+  const auto nothing = section(", lifetime: 0s");
+  const test::Refused rows[] = {
       {"credentials:\n  rate: 1\n", "2:3", "needs its `listen`"},
       {"credentials:\n  listen: 127.0.0.1:1\n", "2:3", "without a key anybody gets"},
       {"credentials: {listen: '127.0.0.1:1', keys: []}", "1:44", "without a key anybody gets"},
@@ -97,21 +98,12 @@ TEST_CASE("a credential service that nobody could use, or everybody, is refused"
       {"credentials: {listen: '127.0.0.1:1', keys: abc}", "1:44", "a list belongs here"},
       {"credentials: {listen: '127.0.0.1:1', keys: [{path: x}]}", "1:46",
        "of `credentials.keys`: the keys here are value, file, env."},
-      {"users: [{name: a, password: b}]\n" + section(""), "2:14", "there are only `users`"},
-      {"lifetimes: {longest_credential: 12h}\n" + section(""), "2:14",
-       "is above `lifetimes.longest_credential`"},
-      {section(", lifetime: 3d"), "1:84", "is above `lifetimes.longest_credential`"},
-      {section(", lifetime: 0s"), "1:84", "a duration from 1s"},
+      {users_alone, "2:14", "there are only `users`"},
+      {short_credentials, "2:14", "is above `lifetimes.longest_credential`"},
+      {days, "1:84", "is above `lifetimes.longest_credential`"},
+      {nothing, "1:84", "a duration from 1s"},
   };
-  for (const auto& [text, place, sentence] : rows) {
-    CAPTURE(text);
-    const auto config = parse(text, "test.yaml");
-    REQUIRE_FALSE(config);
-    const auto error = config.error().to_string();
-    CAPTURE(error);
-    CHECK(error.starts_with("test.yaml:" + std::string{place} + ": "));
-    CHECK(error.find(sentence) != std::string::npos);
-  }
+  test::check_refused(rows);
   CHECK(
       parse("secrets: [{value: 0123456789abcdef}]\nusers: [{name: a, password: b}]\n" + section(""),
             "test.yaml"));

@@ -1,30 +1,11 @@
 #include <doctest/doctest.h>
 
-#include "config/load.hpp"
+#include "tests/config/refused.hpp"
 
 namespace yuelao::config {
-namespace {
 
-struct Row {
-  std::string_view text;
-  std::string_view place;     // "line:column"
-  std::string_view sentence;  // part of it
-};
-
-template <std::size_t n>
-void check_refused(const Row (&rows)[n]) {
-  for (const auto& [text, place, sentence] : rows) {
-    CAPTURE(text);
-    const auto config = parse(text, "test.yaml");
-    REQUIRE_FALSE(config);
-    const auto error = config.error().to_string();
-    CAPTURE(error);
-    CHECK(error.starts_with("test.yaml:" + std::string{place} + ": "));
-    CHECK(error.find(sentence) != std::string::npos);
-  }
-}
-
-}  // namespace
+using test::check_refused;
+using Row = test::Refused;
 
 TEST_CASE("a web server to share a port with has to be somewhere else") {
   constexpr Row rows[] = {
