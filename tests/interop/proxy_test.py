@@ -111,8 +111,10 @@ def test_a_header_may_come_in_pieces(network, behind_proxy, version):
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("port", [3478, 5349])
-def test_a_stranger_s_header_ends_the_connection(network, serve, certificate, version, port):
-    server = serve(settings(tls=certificate, proxies=["203.0.113.0/24"]))
+@pytest.mark.parametrize("listed", [[], ["203.0.113.0/24"]], ids=["nobody", "another"])
+def test_a_stranger_s_header_ends_the_connection(network, serve, certificate, listed, port,
+                                                 version):
+    server = serve(settings(tls=certificate, proxies=listed))
     with network.client.socket(socket.SOCK_STREAM, address=CLIENT[4]) as connection:
         connection.connect((SERVER[4], port))
         connection.sendall(header(version, 4) + stun.encode(stun.BINDING))
