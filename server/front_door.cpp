@@ -14,7 +14,6 @@
 #include <boost/asio/detached.hpp>
 
 #include "protocol/edge/proxy_header.hpp"
-
 #include "server/as_result.hpp"
 
 namespace yuelao::server {

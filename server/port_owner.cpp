@@ -9,6 +9,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "server/printable.hpp"
+
 namespace yuelao::server {
 namespace {
 
@@ -97,7 +99,7 @@ int process_number(const fs::path& path) {
 
 std::string PortOwner::to_string() const {
   if (process == 0) return "another program";
-  return program + " (process " + std::to_string(process) + ")";
+  return printable(program) + " (process " + std::to_string(process) + ")";
 }
 
 std::optional<PortOwner> port_owner(Transport transport, const std::optional<IpAddress>& address,

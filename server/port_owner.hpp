@@ -10,10 +10,12 @@ namespace yuelao::server {
 
 // A program that has a local port.
 struct PortOwner {
-  std::string program;  // empty where /proc does not tell, as of another user's programs
-  int process = 0;      // 0 there
+  // As the program calls itself, so with any octets. Empty where /proc does not tell, as of
+  // another user's programs.
+  std::string program;
+  int process = 0;  // 0 there
 
-  // "nginx (process 123)", or "another program".
+  // "nginx (process 123)", fit for a terminal, or "another program".
   std::string to_string() const;
 };
 

@@ -13,7 +13,6 @@
 #include <boost/asio/write.hpp>
 
 #include "protocol/edge/proxy_header.hpp"
-
 #include "server/as_result.hpp"
 
 namespace yuelao::server {

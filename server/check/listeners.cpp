@@ -38,7 +38,7 @@ std::string title(const Port& port) {
   return text;
 }
 
-// The same program under another name is not expected, and another one under ours is.
+// By name alone: whether it is this server with this configuration, the URLs show.
 bool is_ours(const PortOwner& owner) { return owner.program == "yuelao"; }
 
 Step judge(const Port& port, const std::optional<PortOwner>& owner) {

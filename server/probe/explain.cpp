@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "server/probe/printable.hpp"
+#include "server/printable.hpp"
 
 namespace yuelao::probe {
 namespace {

@@ -5,8 +5,8 @@
 #include <cerrno>
 
 #include "protocol/turn/peer_policy.hpp"
+#include "server/printable.hpp"
 #include "server/probe/explain.hpp"
-#include "server/probe/printable.hpp"
 #include "server/probe/relay_test.hpp"
 #include "server/probe/session.hpp"
 #include "server/probe/waiting.hpp"

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "server/printable.hpp"
 #include "server/probe/explain.hpp"
-#include "server/probe/printable.hpp"
 
 namespace yuelao::probe {
 namespace {

@@ -5,9 +5,9 @@
 #include <array>
 #include <map>
 
+#include "server/printable.hpp"
 #include "server/probe/address_lookup.hpp"
 #include "server/probe/dns.hpp"
-#include "server/probe/printable.hpp"
 #include "server/probe/resolution_steps.hpp"
 #include "server/probe/waiting.hpp"
 

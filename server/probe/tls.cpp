@@ -3,7 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "server/probe/printable.hpp"
+#include "server/printable.hpp"
 #include "server/probe/waiting.hpp"
 #include "server/release.hpp"
 #include "server/socket_address.hpp"

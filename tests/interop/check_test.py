@@ -130,6 +130,23 @@ def test_a_port_that_somebody_else_has(serve, check, network, tmp_path):
         "program, or choose another port under `listen`.")
 
 
+def test_a_program_cannot_write_on_the_terminal_by_its_name(serve, check, network):
+    """prctl(2) takes any octets for a name, and root reads them here."""
+    server = serve(settings())
+    server.configure(settings(listen=["udp:3478", "tcp:3478", f"tcp:{SERVER[4]}:3479"]))
+    taker = ("import ctypes, socket, sys\n"
+             "ctypes.CDLL(None).prctl(15, b'\\x1b[2Jevil', 0, 0, 0)\n"
+             f"taken = socket.create_server(('{SERVER[4]}', 3479))\n"
+             "print(flush=True)\nsys.stdin.read()\n")
+    with subprocess.Popen(network.server.command("/usr/bin/python3", "-c", taker),
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        checked = check(server.file, as_json=False)
+        holder.stdin.close()
+    assert "is held by ?[2Jevil (process " in checked.text
+    assert "\x1b" not in checked.text
+
+
 def test_another_address_of_the_port_is_no_conflict(serve, check, network):
     server = serve(settings(listen=[f"udp:{SERVER[4]}:3478", f"tcp:{SERVER[4]}:3478"]))
     with contextlib.closing(network.server.socket(socket.SOCK_STREAM, 4, "127.0.0.1", 3478)) as other:

@@ -3,10 +3,10 @@
 #include <string>
 #include <string_view>
 
-namespace yuelao::probe {
+namespace yuelao {
 
-// What a server wrote, fit for a terminal: a "?" for each octet that is not printable
-// ASCII, and no more than 128 of them.
+// What somebody else wrote, a server or the owner of a program, fit for a terminal: a "?" for each
+// octet that is not printable ASCII, and no more than 128 of them.
 inline std::string printable(std::string_view text) {
   std::string safe{text.substr(0, 128)};
   for (char& octet : safe) {
@@ -15,4 +15,4 @@ inline std::string printable(std::string_view text) {
   return safe;
 }
 
-}  // namespace yuelao::probe
+}  // namespace yuelao
