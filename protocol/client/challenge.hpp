@@ -5,6 +5,7 @@
 #include <string>
 
 #include "protocol/secret.hpp"
+#include "protocol/stun/credentials.hpp"
 #include "protocol/stun/message.hpp"
 #include "protocol/stun/message_writer.hpp"
 
@@ -43,7 +44,7 @@ class Challenge {
   std::string user_;        // USERNAME, or the octets of USERHASH
   bool anonymous_ = false;  // USERHASH it is
   std::string algorithms_;  // the value of PASSWORD-ALGORITHMS; empty: there was none
-  std::uint16_t algorithm_ = 0;
+  stun::KeyAlgorithm algorithm_ = stun::KeyAlgorithm::md5;
   Secret key_;
 };
 
