@@ -15,6 +15,8 @@ constexpr std::array ignored = {
     attribute::username.type,
     attribute::message_integrity.type,
     attribute::message_integrity_sha256.type,
+    attribute::password_algorithm.type,
+    attribute::userhash.type,
     attribute::realm.type,
     attribute::nonce.type,
     attribute::change_request.type,

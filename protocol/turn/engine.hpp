@@ -101,7 +101,7 @@ class Engine {
                        Outbox& out);
 
   void reply(const ReplyTo& to, const Answer& answer, const ClientPath& path,
-             const stun::Md5Key* key, Now now, Outbox& out);
+             const stun::LongTermKey* key, Now now, Outbox& out);
   void count(stun::Method method, const Answer& answer);
   void drop(Drop reason) { ++counters_.drops[static_cast<std::size_t>(reason)]; }
 
