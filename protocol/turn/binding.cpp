@@ -36,6 +36,11 @@ Answer Engine::binding(const Request& request) const {
   if (unknown.empty() && asks_for_other_address(request.message)) {
     unknown.types[unknown.count++] = attribute::change_request.type;
   }
+  // RFC 3489 §11.2.10 knows no padding: of an odd number the last is named twice.
+  if (request.message.transaction_id().classic() && unknown.count % 2 != 0) {
+    unknown.types[unknown.count] = unknown.types[unknown.count - 1];
+    ++unknown.count;
+  }
   if (!unknown.empty()) return Refusal{stun::ErrorCode::unknown_attribute, unknown};
   return Success{.mapped = request.path.tuple.client};
 }

@@ -143,6 +143,7 @@ void Engine::reply(const ReplyTo& to, const Answer& answer, const ClientPath& pa
   count(to.method, answer);
   ReplyContext context{.realm = options_.realm,
                        .software = options_.software,
+                       .alternate = options_.alternate_server,
                        .tuple = path.tuple,
                        .nonce = {},
                        .key = key};

@@ -47,12 +47,33 @@ void add_challenge(stun::MessageWriter& writer, std::string_view realm, const No
       .add(password_algorithms, Authentication::offered_algorithms());
 }
 
+// RFC 8489 §10: first the address of the client's own family, then the other. TLS clients
+// that know the RFC are told the name to look for in the other server's certificate; it
+// means nothing to the rest, who ignore it.
+void add_alternate(stun::MessageWriter& writer, const AlternateServer& alternate,
+                   const FiveTuple& tuple) {
+  const auto add_if = [&](bool own) {
+    for (auto server : alternate.addresses) {
+      const bool same = server.address.family() == tuple.client.address.family();
+      if (server.port == 0) server.port = tuple.server.port;
+      if (same == own) writer.add(attribute::alternate_server, server);
+    }
+  };
+  add_if(true);
+  add_if(false);
+  if (alternate.domain.empty()) return;
+  writer.add(attribute::alternate_domain, std::string_view{alternate.domain});
+}
+
 // No reason phrase: it may be empty (RFC 8489 §14.8), and every octet in an answer to
 // a forged request is one for the attacker.
 void add(stun::MessageWriter& writer, const Refusal& refusal, const ReplyContext& context) {
   const auto code = static_cast<std::uint16_t>(refusal.code);
   writer.add(attribute::error_code, stun::ErrorCodeValue{.code = code, .reason = {}});
   if (context.nonce) add_challenge(writer, context.realm, *context.nonce);
+  if (refusal.code == ErrorCode::try_alternate) {
+    add_alternate(writer, context.alternate, context.tuple);
+  }
   if (refusal.code == ErrorCode::unknown_attribute) {
     writer.add(attribute::unknown_attributes, refusal.unknown);
   }

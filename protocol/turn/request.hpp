@@ -11,6 +11,7 @@
 #include "protocol/stun/error_code.hpp"
 #include "protocol/stun/message.hpp"
 #include "protocol/turn/nonce.hpp"
+#include "protocol/turn/options.hpp"
 #include "protocol/turn/socket_ref.hpp"
 
 namespace yuelao::turn {
@@ -47,7 +48,8 @@ struct Success {
   std::optional<Endpoint> relayed{};
   std::optional<std::chrono::seconds> lifetime{};
 };
-// 401 and 438 get a challenge (REALM, NONCE, PASSWORD-ALGORITHMS) from the encoder.
+// 401 and 438 get a challenge (REALM, NONCE, PASSWORD-ALGORITHMS) from the encoder, 300
+// the other server.
 struct Refusal {
   stun::ErrorCode code;
   stun::UnknownAttributes unknown{};
@@ -73,6 +75,7 @@ struct ReplyTo {
 struct ReplyContext {
   const std::string& realm;
   const std::optional<std::string>& software;
+  const AlternateServer& alternate;  // for 300
   const FiveTuple& tuple;
   std::optional<NonceText> nonce;          // where challenges() is true
   const stun::LongTermKey* key = nullptr;  // signs the reply; null before authentication
