@@ -38,22 +38,25 @@ std::expected<Challenge, ChallengeError> Challenge::from(const stun::Message& er
   if (offered) {
     const auto algorithm = choose(*offered);
     if (!algorithm) return std::unexpected{ChallengeError::no_algorithm};
-    challenge.algorithm_ = *algorithm;
+    challenge.offer_.chosen = *algorithm;
+    for (const auto& [number, parameters] : offered->list()) {
+      challenge.offer_.algorithms.push_back(number);
+    }
     challenge.algorithms_ = text_of(*error.value_of(attribute::password_algorithms.type));
   }
   challenge.realm_ = *realm;
   challenge.nonce_ = *nonce;
-  challenge.anonymous_ = features.user_anonymity;
-  challenge.user_ =
-      challenge.anonymous_ ? text_of(stun::user_hash(credentials.user, *realm)) : credentials.user;
-  const stun::LongTermKey key{challenge.algorithm_, credentials.user, challenge.realm_,
+  challenge.offer_.user_anonymity = features.user_anonymity;
+  challenge.user_ = features.user_anonymity ? text_of(stun::user_hash(credentials.user, *realm))
+                                            : credentials.user;
+  const stun::LongTermKey key{challenge.offer_.chosen, credentials.user, challenge.realm_,
                               credentials.password.reveal()};
   challenge.key_ = Secret{text_of(key.bytes())};
   return challenge;
 }
 
 void Challenge::sign(stun::MessageWriter& writer) const {
-  if (anonymous_) {
+  if (offer_.user_anonymity) {
     writer.add(stun::Attribute<Bytes>{attribute::userhash.type}, as_bytes(user_));
   } else {
     writer.add(attribute::username, std::string_view{user_});
@@ -65,7 +68,7 @@ void Challenge::sign(stun::MessageWriter& writer) const {
     return;
   }
   writer.add(stun::Attribute<Bytes>{attribute::password_algorithms.type}, as_bytes(algorithms_))
-      .add(attribute::password_algorithm, {static_cast<std::uint16_t>(algorithm_), {}})
+      .add(attribute::password_algorithm, {static_cast<std::uint16_t>(offer_.chosen), {}})
       .add_integrity_sha256(key_.bytes());
 }
 
