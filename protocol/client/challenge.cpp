@@ -25,6 +25,12 @@ std::optional<KeyAlgorithm> choose(const stun::PasswordAlgorithms& offered) {
 
 }  // namespace
 
+bool bid_down(const stun::Message& response) {
+  const auto nonce = response.get(attribute::nonce);
+  return nonce && stun::security_features_of(*nonce).password_algorithms &&
+         !response.get(attribute::password_algorithms);
+}
+
 std::expected<Challenge, ChallengeError> Challenge::from(const stun::Message& error,
                                                          const Credentials& credentials) {
   const auto realm = error.get(attribute::realm);
@@ -32,7 +38,7 @@ std::expected<Challenge, ChallengeError> Challenge::from(const stun::Message& er
   if (!realm || !nonce) return std::unexpected{ChallengeError::incomplete};
   const auto features = stun::security_features_of(*nonce);
   const auto offered = error.get(attribute::password_algorithms);
-  if (features.password_algorithms && !offered) return std::unexpected{ChallengeError::bid_down};
+  if (bid_down(error)) return std::unexpected{ChallengeError::bid_down};
 
   Challenge challenge;
   if (offered) {

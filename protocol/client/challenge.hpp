@@ -34,6 +34,9 @@ struct Offer {
   bool user_anonymity = false;  // USERHASH, which the client takes too
 };
 
+// RFC 8489 §9.2.5: NONCE promises PASSWORD-ALGORITHMS, and somebody took them away.
+bool bid_down(const stun::Message& response);
+
 // What a server's 401 or 438 teaches a client, and the requests signed with it (RFC 8489
 // §9.2.5). Asserts stun::long_term_keys_work().
 class Challenge {

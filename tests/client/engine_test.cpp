@@ -109,6 +109,22 @@ TEST_CASE("whoever takes the password algorithms away gets no answer") {  // RFC
   CHECK(challenge("x", std::nullopt)->offer().algorithms.empty());
 }
 
+TEST_CASE("an answer without the password algorithms that its nonce promises is ignored") {
+  Pair pair;  // RFC 8489 §9.2.5
+  pair.client.start(Binding{}, pair.world.now.steady);
+  const auto request = stun::Message::parse(pair.client.take_transmission()).value();
+  for (const bool whole : {false, true}) {
+    std::array<std::byte, 256> buffer{};
+    stun::MessageWriter writer{buffer, stun::Method::binding, stun::Class::success,
+                               request.transaction_id()};
+    writer.add(stun::attribute::xor_mapped_address, endpoint("203.0.113.9:4000"))
+        .add(stun::attribute::nonce, "obMatJos2gAAAx");
+    if (whole) writer.add(password_algorithms, as_bytes({"\0\1\0\0", 4}));
+    const auto event = pair.client.on_message(writer.finish(), pair.world.now.steady);
+    CHECK(std::holds_alternative<Outcome>(event) == whole);
+  }
+}
+
 TEST_CASE("of the password algorithms the first that is known is taken") {  // RFC 8489 §9.2.5
   using stun::KeyAlgorithm;
   const auto chosen = [](std::string_view list) { return challenge("n", list)->offer().chosen; };

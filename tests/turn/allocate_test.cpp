@@ -342,7 +342,7 @@ TEST_CASE("a draining server sends new clients to the other one") {  // RFC 8489
   CHECK(code_of(old.request(Method::refresh)) == 0);
   Client stranger{world, "203.0.112.9:4"};
   CHECK(code_of(stranger.unsigned_request(Method::allocate, requesting_udp())) == 401);
-  CHECK(code_of(stranger.request(Method::binding)) == 0);
+  CHECK(code_of(stranger.unsigned_request(Method::binding)) == 0);
 }
 
 TEST_CASE("nobody is sent to an address of the other family alone") {  // RFC 8489 §10
