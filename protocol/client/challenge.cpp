@@ -31,12 +31,21 @@ Features features_of(std::string_view nonce) {
   return {(bits & 0x20U) != 0, (bits & 0x10U) != 0};
 }
 
+// RFC 8489 §9.2.1: the nonce's bits are there so that nobody on the path can take the list away.
+bool lacks_algorithms(const stun::Message& response) {
+  const auto nonce = response.get(attribute::nonce);
+  return nonce && features_of(*nonce).password_algorithms &&
+         !response.get(attribute::password_algorithms);
+}
+
 std::string text_of(Bytes bytes) { return std::string{as_text(bytes)}; }
 
-// RFC 8489 §9.2.5: the first one that this client knows.
+// RFC 8489 §9.2.5 takes the first one that the client knows; where both are offered RFC 8656
+// §6 has a TURN client take SHA-256, wherever it stands.
 std::optional<std::uint16_t> choose(const stun::PasswordAlgorithms& offered) {
-  for (const auto& [number, parameters] : offered.list()) {
-    if (number == PasswordAlgorithm::md5 || number == PasswordAlgorithm::sha256) return number;
+  for (const auto number : {PasswordAlgorithm::sha256, PasswordAlgorithm::md5}) {
+    const auto list = offered.list();
+    if (std::ranges::find(list, number, &PasswordAlgorithm::number) != list.end()) return number;
   }
   return std::nullopt;
 }
@@ -56,11 +65,10 @@ std::expected<Challenge, ChallengeError> Challenge::from(const stun::Message& er
   const auto realm = error.get(attribute::realm);
   const auto nonce = error.get(attribute::nonce);
   if (!realm || !nonce) return std::unexpected{ChallengeError::incomplete};
-  const auto features = features_of(*nonce);
-  const auto offered = error.get(attribute::password_algorithms);
-  if (features.password_algorithms && !offered) return std::unexpected{ChallengeError::bid_down};
+  if (lacks_algorithms(error)) return std::unexpected{ChallengeError::bid_down};
 
   Challenge challenge;
+  const auto offered = error.get(attribute::password_algorithms);
   if (offered) {
     const auto algorithm = choose(*offered);
     if (!algorithm) return std::unexpected{ChallengeError::no_algorithm};
@@ -69,7 +77,7 @@ std::expected<Challenge, ChallengeError> Challenge::from(const stun::Message& er
   }
   challenge.realm_ = *realm;
   challenge.nonce_ = *nonce;
-  challenge.anonymous_ = features.anonymous_users;
+  challenge.anonymous_ = features_of(*nonce).anonymous_users;
   challenge.user_ =
       challenge.anonymous_ ? text_of(stun::user_hash(credentials.user, *realm)) : credentials.user;
   challenge.key_ = key_of(challenge.algorithm_, challenge.realm_, credentials);
@@ -99,7 +107,7 @@ bool Challenge::verifies(const stun::Message& response) const {
   const auto integrity = algorithms_.empty()
                              ? stun::verify_integrity(response, key_.bytes())
                              : stun::verify_integrity_sha256(response, key_.bytes());
-  return integrity == stun::Integrity::valid;
+  return integrity == stun::Integrity::valid && !lacks_algorithms(response);
 }
 
 }  // namespace yuelao::client
