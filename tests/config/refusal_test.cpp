@@ -126,6 +126,7 @@ TEST_CASE("addresses, ranges, ports and listeners must be some") {
       {"relay: {ports: 2-1}", "1:16", "is not a range of ports"},
       {"relay: {ports: 0-9}", "1:16", "is not a range of ports"},
       {"relay: {ports: a}", "1:16", "is not a range of ports"},
+      {"relay: {ports: 1023-2000}", "1:16", "begin at 1024 or above"},
       {"peers: {allow: [10.0.0.1/8]}", "1:17", "no bits set behind the prefix"},
       {"peers: {deny: all}", "1:15", "is not a range of addresses"},
       {"external_address: 203.0.113.5/", "1:19", "is not an external address"},
@@ -142,6 +143,25 @@ TEST_CASE("addresses, ranges, ports and listeners must be some") {
       {"metrics: 127.0.0.1:0", "1:10", "is not an address with a port"},
   };
   check_refused(rows);
+}
+
+TEST_CASE("a realm or SOFTWARE that no answer can carry is refused") {  // RFC 8489 §14.9, §14.14
+  for (const std::string key : {"realm", "software"}) {
+    const auto of = [&](const std::string& text) { return parse(key + ": '" + text + "'", "x"); };
+    const auto repeated = [](const std::string& text, int times) {
+      std::string all;
+      for (int i = 0; i < times; ++i) all += text;
+      return all;
+    };
+    CHECK(of(repeated("a", 127)));
+    CHECK(of(repeated("\U0001F600", 127)));
+    CHECK(of(repeated("a", 128)).error().sentence ==
+          "this is too long: at most 127 characters fit.");
+    CHECK(of(repeated("\u00E9", 128)).error().sentence.contains("at most 127 characters"));
+    CHECK(of(repeated("\U0001F600", 128)).error().sentence.contains("too long"));
+    CHECK(of("a\"b").has_value() == (key == "software"));
+    CHECK(of("a\\b").has_value() == (key == "software"));
+  }
 }
 
 TEST_CASE("statements that contradict each other are refused") {
