@@ -223,6 +223,34 @@ TEST_CASE("answers that nobody signed are discarded: on a stream at once, else a
   }
 }
 
+TEST_CASE("data of a peer may come before the answer") {  // RFC 8656 §12
+  Asked asked{ChannelBind{*stun::ChannelNumber::from(0x4000), endpoint("192.0.78.1:7")}};
+  const auto event =
+      asked.client.on_message(as_bytes(std::string_view{"\x40\0\0\2hi", 6}), asked.now);
+  REQUIRE(std::holds_alternative<RelayedData>(event));
+  CHECK(as_text(std::get<RelayedData>(event).payload) == "hi");
+  CHECK(asked.client.waiting());
+}
+
+TEST_CASE("a Data indication without its peer or its data is none") {  // RFC 8656 §11.4
+  const auto readable = [](const Fill& fill) {
+    std::array<std::byte, 256> buffer{};
+    MessageWriter writer{buffer, Method::data, Class::indication, {}};
+    fill(writer);
+    return read_relayed(writer.finish()).has_value();
+  };
+  const Fill peer = [](MessageWriter& writer) {
+    writer.add(attribute::xor_peer_address, endpoint("192.0.78.1:7"));
+  };
+  const Fill data = [](MessageWriter& writer) { writer.add(attribute::data, as_bytes("hi")); };
+  CHECK_FALSE(readable(peer));
+  CHECK_FALSE(readable(data));
+  CHECK(readable([&](MessageWriter& writer) {
+    peer(writer);
+    data(writer);
+  }));
+}
+
 TEST_CASE("on a stream a request is sent once, and waited for as long") {  // RFC 8489 §6.2.2
   Asked asked{Binding{}, Carrier::stream};
   CHECK(asked.client.deadline() == asked.now + 39500ms);
