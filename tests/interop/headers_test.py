@@ -51,3 +51,16 @@ def test_hops_and_traffic_class_are_the_servers_own(network, serve, of_client, o
         assert seen(peer) == [64, 0]
         peer.sendto(b"pong", relay)
         assert seen(client.socket) == [64, 0]
+
+
+def test_what_comes_by_tcp_is_marked_no_more(network, serve):
+    """RFC 8656 §15."""
+    serve(settings(peers={"allow": [PEER[4]]}))
+    with TurnClient(network.client, "tcp") as client, \
+            network.client.socket(socket.SOCK_DGRAM, 4, PEER[4]) as peer:
+        client.allocate()
+        client.permit(PEER[4])
+        mark(client.socket, 4)
+        mark(peer, 4)
+        client.send_to(peer.getsockname()[:2], b"ping")
+        assert seen(peer) == [64, 0]
