@@ -27,7 +27,7 @@ turn::RelayFailure failure_for(std::error_code error) {
 }  // namespace
 
 RelaySockets::RelaySockets(const std::vector<turn::RelayAddress>& addresses, PortRange ports,
-                           UdpPoller& poller, Random& random)
+                           Poller& poller, Random& random)
     : ports_{ports}, poller_{poller}, random_{random} {
   follow(addresses);
 }
@@ -100,7 +100,7 @@ std::expected<UdpSocket, turn::RelayFailure> RelaySockets::open_on(Address& addr
 std::expected<Endpoint, turn::RelayFailure> RelaySockets::keep(turn::RelayId id,
                                                                std::size_t address,
                                                                UdpSocket socket) {
-  if (const auto error = poller_.add(socket, turn::SocketRef::relay(id))) {
+  if (const auto error = poller_.add(socket.descriptor(), turn::SocketRef::relay(id))) {
     addresses_[address].ports.give_back(socket.local().port);
     return std::unexpected{failure_for(error)};
   }

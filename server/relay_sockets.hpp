@@ -9,8 +9,8 @@
 #include "protocol/turn/engine.hpp"
 #include "protocol/turn/options.hpp"
 #include "protocol/turn/socket_ref.hpp"
+#include "server/poller.hpp"
 #include "server/relay_ports.hpp"
-#include "server/udp_poller.hpp"
 #include "server/udp_socket.hpp"
 
 namespace yuelao::server {
@@ -21,7 +21,7 @@ class RelaySockets {
  public:
   // `ports` is the shard's slice, on each of `addresses`. `poller` and `random` outlive
   // this.
-  RelaySockets(const std::vector<turn::RelayAddress>& addresses, PortRange ports, UdpPoller& poller,
+  RelaySockets(const std::vector<turn::RelayAddress>& addresses, PortRange ports, Poller& poller,
                Random& random);
 
   // Opens relays on these from now on; those that are open stay so.
@@ -55,7 +55,7 @@ class RelaySockets {
   std::vector<std::size_t> current_;  // which of them, in order of preference
   std::vector<Slot> slots_;
   PortRange ports_;
-  UdpPoller& poller_;
+  Poller& poller_;
   Random& random_;
 };
 

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
-#include <boost/asio/io_context.hpp>
 #include <set>
 
 #include "server/random.hpp"
@@ -33,8 +32,7 @@ std::uint16_t free_ports(std::uint16_t count) {
 
 struct World {
   std::uint16_t first = free_ports(8);
-  boost::asio::io_context context;
-  UdpPoller poller{context};
+  Poller poller;
   SystemRandom random;
   RelaySockets relays{{{.advertised = loopback, .bound = loopback}},
                       {first, static_cast<std::uint16_t>(first + 7)},
@@ -117,13 +115,13 @@ TEST_CASE("an open relay is polled under its number") {
   World world;
   const auto opened = world.relays.open({5, 77}, Family::ipv4);
   REQUIRE(opened.has_value());
-  CHECK(world.poller.ready().empty());
+  CHECK(world.poller.wait({}).empty());
   test::UdpWire{loopback, *opened}.send(as_bytes("hello"));
-  const auto ready = world.poller.ready();  // loopback delivers before sendto(2) returns
+  const auto ready = world.poller.wait({});  // loopback delivers before sendto(2) returns
   REQUIRE(ready.size() == 1);
-  CHECK(ready[0] == turn::SocketRef::relay({5, 77}));
+  CHECK(ready[0].ref == turn::SocketRef::relay({5, 77}));
   world.relays.close({5, 77});
-  CHECK(world.poller.ready().empty());
+  CHECK(world.poller.wait({}).empty());
 }
 
 TEST_CASE("relays follow the machine's addresses, and those that are open stay open") {
