@@ -39,7 +39,7 @@ TEST_CASE("a good certificate is loaded, and tells when it expires") {
 TEST_CASE("nothing is compressed, renegotiated, resumed or taken early") {  // RFC 9325 §3.3, §3.5
   const test::TemporaryDirectory directory;
   const auto tls = load_tls_context(make_certificate(directory.path(), "good"));
-  const auto* const context = tls->context.native_handle();
+  const auto* const context = tls->context.get();
   const auto options = SSL_CTX_get_options(context);
   for (const auto option : {SSL_OP_NO_COMPRESSION, SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET,
                             SSL_OP_CIPHER_SERVER_PREFERENCE}) {
