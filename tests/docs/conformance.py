@@ -55,13 +55,14 @@ class Page:
     def __init__(self, text):
         self.text = text
         self.rows = []
-        self.documents = []
+        self.documents = {}  # by name: where its heading is
         self.misshapen = []
         # [key]: path of the test's file
         self.links = dict(re.findall(r"^\[([\w/.-]+)\]: \.\./(\S+)$", text, re.MULTILINE))
         for number, line in enumerate(text.splitlines(), 1):
-            if heading := re.match(r"## ([^:]+):", line):
-                self.documents.append(heading.group(1))
+            if heading := re.match(r"## (([^:]+): .*)", line):
+                anchor = re.sub(r"[^\w -]", "", heading.group(1).lower()).replace(" ", "-")
+                self.documents[heading.group(2)] = f"#{anchor}"
             elif self.documents and re.match(r"\| *[\dA-Z]", line):
                 self._read(number, line)
 
@@ -71,12 +72,13 @@ class Page:
             self.misshapen.append(f"line {number}: a row has five cells")
             return
         reason, proofs = proofs_in(cells[4])
-        self.rows.append(Row(self.documents[-1], number, *cells[:4], reason, proofs))
+        self.rows.append(Row(list(self.documents)[-1], number, *cells[:4], reason, proofs))
 
     def summary(self):
         lines = [SUMMARY_HEAD, "|---|" + "---:|" * (1 + len(STATUSES))]
-        for name in self.documents:
-            lines.append(summary_line(name, [row for row in self.rows if row.document == name]))
+        for name, anchor in self.documents.items():
+            of_it = [row for row in self.rows if row.document == name]
+            lines.append(summary_line(f"[{name}]({anchor})", of_it))
         lines.append(summary_line("all", self.rows))
         return "\n".join(lines) + "\n"
 

@@ -166,7 +166,7 @@ def test_a_summary_that_is_wrong_is_found():
     one = made(SOUND)
     assert list(conformance.summary_problems(one))
     right = one.summary()
-    assert "| RFC 1 | 1 | 1 | 0 | 0 | 0 |" in right
+    assert "| [RFC 1](#rfc-1-one) | 1 | 1 | 0 | 0 | 0 |" in right
     assert list(conformance.summary_problems(made(SOUND, head=right + HEAD))) == []
     assert list(conformance.summary_problems(made(SOUND, SOUND, head=right + HEAD)))
 
