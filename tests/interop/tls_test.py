@@ -42,7 +42,7 @@ def test_forward_secrecy_wins_wherever_it_stands(shake_hands, weaker):
         assert shake_hands(suites) == (BEST, "TLSv1.2")
 
 
-@pytest.mark.parametrize("suites", ["NULL-SHA256", "ADH-AES128-SHA256",
+@pytest.mark.parametrize("suites", ["NULL-SHA256", "AECDH-AES128-SHA",
                                     "DHE-RSA-AES128-GCM-SHA256"])
 def test_suites_that_nobody_should_speak_are_refused(shake_hands, suites):
     """RFC 9325 §4.1: no encryption, nobody's certificate, finite-field Diffie-Hellman."""
