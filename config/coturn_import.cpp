@@ -138,10 +138,11 @@ using I = CoturnImport&;
 using O = Option;
 
 constexpr NumberBounds ports{1, 65535};
+constexpr NumberBounds relay_ports{1024, 65535};  // as `relay.ports` takes them
 
 Done relay_port(I import, O option, std::uint32_t& to) {
   import.relay_ports_at = option.value_at;
-  return read_into(to, option, ports);
+  return read_into(to, option, relay_ports);
 }
 
 constexpr std::array importers{
