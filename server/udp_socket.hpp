@@ -34,6 +34,10 @@ class UdpSocket {
   // Errors that ICMP messages caused are passed over: they are about one peer.
   std::span<const Received> receive(DatagramPool& pool, std::size_t limit);
 
+  // The same, for a socket that is asked again while it is readable: it asks for as many as came
+  // lately, since to find out that there is no more costs a good part of a datagram.
+  std::span<const Received> receive_likely(DatagramPool& pool, std::size_t limit);
+
   // Datagrams the kernel threw away since the last call because the receive buffer
   // was full (SO_RXQ_OVFL); known only after the next one is received.
   std::uint32_t take_overflows();
@@ -48,6 +52,7 @@ class UdpSocket {
   FileDescriptor descriptor_;
   Endpoint local_;
   MergeTrial merging_;
+  std::size_t likely_ = 1;
   std::uint32_t overflows_ = 0;  // the kernel's running count
   std::uint32_t overflows_taken_ = 0;
 };

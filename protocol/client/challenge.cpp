@@ -1,5 +1,6 @@
 #include "protocol/client/challenge.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -15,10 +16,15 @@ using stun::KeyAlgorithm;
 
 std::string text_of(Bytes bytes) { return std::string{as_text(bytes)}; }
 
-// RFC 8489 §9.2.5: the first one that this client knows. The order is the server's wish.
+// RFC 8489 §9.2.5 takes the first one that the client knows; where both are offered RFC 8656
+// §6 has a TURN client take SHA-256, wherever it stands.
 std::optional<KeyAlgorithm> choose(const stun::PasswordAlgorithms& offered) {
-  for (const auto& [number, parameters] : offered.list()) {
-    if (const auto known = stun::key_algorithm(number)) return known;
+  const auto list = offered.list();
+  for (const auto wanted : {KeyAlgorithm::sha256, KeyAlgorithm::md5}) {
+    const auto number = static_cast<std::uint16_t>(wanted);
+    if (std::ranges::find(list, number, &stun::PasswordAlgorithm::number) != list.end()) {
+      return wanted;
+    }
   }
   return std::nullopt;
 }
@@ -37,10 +43,10 @@ std::expected<Challenge, ChallengeError> Challenge::from(const stun::Message& er
   const auto nonce = error.get(attribute::nonce);
   if (!realm || !nonce) return std::unexpected{ChallengeError::incomplete};
   const auto features = stun::security_features_of(*nonce);
-  const auto offered = error.get(attribute::password_algorithms);
   if (bid_down(error)) return std::unexpected{ChallengeError::bid_down};
 
   Challenge challenge;
+  const auto offered = error.get(attribute::password_algorithms);
   if (offered) {
     const auto algorithm = choose(*offered);
     if (!algorithm) return std::unexpected{ChallengeError::no_algorithm};
@@ -84,7 +90,7 @@ bool Challenge::verifies(const stun::Message& response) const {
   const auto integrity = algorithms_.empty()
                              ? stun::verify_integrity(response, key_.bytes())
                              : stun::verify_integrity_sha256(response, key_.bytes());
-  return integrity == stun::Integrity::valid;
+  return integrity == stun::Integrity::valid && !bid_down(response);
 }
 
 }  // namespace yuelao::client

@@ -46,7 +46,8 @@ class Challenge {
 
   // Adds the credentials and the integrity: the last attributes but FINGERPRINT.
   void sign(stun::MessageWriter& writer) const;
-  // Whether a response is signed with the same key, and in the way that was asked for.
+  // Whether a response counts: signed with the same key, in the way that was asked for, and
+  // without a nonce that promises what is not there.
   bool verifies(const stun::Message& response) const;
   const std::string& realm() const { return realm_; }
   const Offer& offer() const { return offer_; }

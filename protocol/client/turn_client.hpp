@@ -50,7 +50,7 @@ struct Failure {
     silent,           // no answer to any transmission
     refused,          // an error response: `code`
     unsigned_answer,  // answers came, and none is signed with this password: §9.2.5
-    malformed,        // a success without what it has to hold, or an error without a code
+    malformed,        // without what it has to hold, or with what a client has to understand
     no_credentials,   // challenged, and there are none to answer with
     bad_challenge,    // `challenge` says what is wrong with the 401 or 438
   };

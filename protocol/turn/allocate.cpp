@@ -1,5 +1,7 @@
 // RFC 8656 §7.2, receiving an Allocate request.
 
+#include <algorithm>
+#include <array>
 #include <expected>
 
 #include "protocol/stun/attributes.hpp"
@@ -12,6 +14,14 @@ namespace attribute = stun::attribute;
 using stun::ErrorCode;
 
 constexpr std::uint8_t udp_protocol = 17;
+
+// Whether the address is the end of a Teredo (RFC 4380) or 6to4 (RFC 3056) tunnel.
+bool tunnelled(const IpAddress& address) {
+  static const std::array tunnels{IpRange::parse("2001::/32").value(),
+                                  IpRange::parse("2002::/16").value()};
+  return std::ranges::any_of(tunnels,
+                             [&](const IpRange& range) { return range.contains(address); });
+}
 
 // Step 3. TCP (RFC 6062) is 442 like every other transport that is not relayed.
 std::optional<Refusal> check_transport(const stun::Message& message) {
@@ -78,6 +88,9 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
     drop(Drop::still_opening);
     return Deferred{};
   }
+  // A tunnel's end would carry a datagram to and fro between itself and this server (§21.4).
+  if (tunnelled(request.tuple().client.address)) return Refusal{ErrorCode::forbidden};
+
   if (const auto refusal = check_transport(message)) return *refusal;
 
   // Steps 4 to 6 and 9: DONT-FRAGMENT, RESERVATION-TOKEN and ADDITIONAL-ADDRESS-FAMILY

@@ -153,7 +153,9 @@ std::string explain(const Trouble& trouble, const Place& place) {
       return "The server's answers are not signed with this password: it is another one, or "
              "somebody else answers.";
     case Failure::Reason::malformed:
-      return "The server's answer lacks what it has to hold: clients cannot use it.";
+      return "The server's answer lacks what it has to hold, or asks for more than clients know: "
+             "they "
+             "cannot use it.";
     case Failure::Reason::no_credentials:
       return "The server asks for a user name and a password: give them with --user and "
              "--password-file, or the shared secret with --secret-file.";

@@ -68,6 +68,13 @@ def test_a_server_that_works_is_said_to_work(yuelao, probe, user, transport, fam
     assert probed.leg["realm"] == "yuelao"
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_probe_leaves_no_relay_behind(yuelao, probe, user, transport):  # RFC 8656 §8
+    assert_it_works(probe(f"turn:{SERVER[4]}?transport={transport}", *user), 4, transport)
+    # The end of a stream travels like any message: a scrape may overtake it once.
+    assert any(yuelao.metric("yuelao_sessions") == 0 for _ in range(50))
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_tls_works_with_its_certificate_looked_at(yuelao, probe, user, authority, family):
     probed = probe(f"turns:{host(family)}", *user, "--ca", authority.certificate)

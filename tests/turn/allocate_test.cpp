@@ -120,6 +120,36 @@ TEST_CASE("attributes that are not understood are listed in a 420") {  // RFC 84
   CHECK(unknown.types[1] == stun::AttributeType{0x0022});
 }
 
+TEST_CASE("attributes of other methods are ignored") {  // RFC 8489 §6.3
+  World world;
+  Client client{world, "203.0.112.9:40000"};
+  const auto answer = client.request(Method::allocate, [](stun::MessageWriter& writer) {
+    requesting_udp()(writer);
+    to_channel(0x4000, "192.0.78.1:1")(writer);
+    writer.add(attribute::data, as_bytes("what"));
+  });
+  CHECK(code_of(answer) == 0);
+  CHECK(world.engine.gauges(world.now).channels == 0);
+}
+
+TEST_CASE("nobody at the end of a Teredo or 6to4 tunnel gets a relay") {  // RFC 8656 §21.4
+  World world;
+  struct Row {
+    std::string_view from;
+    int code;
+  };
+  constexpr Row rows[] = {
+      {"[2001::1]:1", 403}, {"[2001:0:ffff:ffff::]:1", 403},
+      {"[2002::1]:1", 403}, {"[2002:cb00:7009::1]:1", 403},
+      {"[2001:1::1]:1", 0}, {"[2003::1]:1", 0},
+  };
+  for (const auto& [from, code] : rows) {
+    CAPTURE(from);
+    Client client{world, from};
+    CHECK(code_of(client.request(Method::allocate, requesting_udp())) == code);
+  }
+}
+
 TEST_CASE("the relay's family follows the client unless it asks") {  // step 7
   World world;
   struct Row {
