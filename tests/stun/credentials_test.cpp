@@ -32,7 +32,8 @@ TEST_CASE("a long-term key has the size of its algorithm's digest") {  // RFC 84
 TEST_CASE("two password algorithms are known") {  // RFC 8489 §18.5
   CHECK(key_algorithm(1) == KeyAlgorithm::md5);
   CHECK(key_algorithm(2) == KeyAlgorithm::sha256);
-  for (const std::uint16_t number : {0x0000, 0x0003, 0x0102, 0xFFFF}) {
+  constexpr std::array<std::uint16_t, 4> others{0x0000, 0x0003, 0x0102, 0xFFFF};
+  for (const auto number : others) {
     CHECK_FALSE(key_algorithm(number).has_value());
   }
 }
