@@ -130,8 +130,9 @@ Read<void> check_web_server(const Element& root, const Config& config) {
 // RFC 8489 §10: an address a family, and the domain only says more about them.
 Read<void> check_alternate_server(const Element& root, const Config& config) {
   const auto* section = root.find("alternate_server");
+  if (!section) return {};
   const auto& servers = config.turn.alternate_server.addresses;
-  if (section && servers.empty()) {
+  if (servers.empty()) {
     return std::unexpected{Problem{place(root, "alternate_server"),
                                    "`alternate_server` needs its `addresses`: add one, or one of "
                                    "each family."}};

@@ -305,6 +305,19 @@ TEST_CASE("the key is the one of the algorithm that was chosen") {  // §18.5.1
   }
 }
 
+TEST_CASE("an allocation's key does not stand for another algorithm's") {  // §18.5.1
+  World world;
+  Client client{world, "203.0.112.9:1"};
+  client.allocate();  // with MD5
+  const auto refresh = [&, nonce = client.nonce](stun::MessageWriter& writer) {
+    name_alice(writer, nonce);
+    writer.add(raw_algorithms, as_bytes(sha256_then_md5))
+        .add(attribute::password_algorithm, {2, {}})
+        .add_integrity_sha256(alices_key(KeyAlgorithm::md5).bytes());
+  };
+  CHECK(code_of(client.unsigned_request(Method::refresh, refresh)) == 401);
+}
+
 TEST_CASE("MESSAGE-INTEGRITY-SHA256 counts where both are there") {  // §9.2.4
   struct Row {
     std::string_view what, sha1, sha256;
