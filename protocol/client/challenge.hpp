@@ -29,7 +29,7 @@ struct Offer {
   // The numbers of PASSWORD-ALGORITHMS in the server's order; empty where there are none,
   // and RFC 5389 holds: MD5 keys and HMAC-SHA1.
   std::vector<std::uint16_t> algorithms;
-  // §9.2.5 has a client take the first one that it knows, which need not be the strongest.
+  // SHA-256 wherever it stands (RFC 8656 §6), MD5 where it is the only one that is known.
   stun::KeyAlgorithm chosen = stun::KeyAlgorithm::md5;
   bool user_anonymity = false;  // USERHASH, which the client takes too
 };

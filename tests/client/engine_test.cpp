@@ -125,11 +125,12 @@ TEST_CASE("an answer without the password algorithms that its nonce promises is 
   }
 }
 
-TEST_CASE("of the password algorithms the first that is known is taken") {  // RFC 8489 §9.2.5
+TEST_CASE("of the password algorithms SHA-256 is taken, then MD5") {  // RFC 8656 §6
   using stun::KeyAlgorithm;
   const auto chosen = [](std::string_view list) { return challenge("n", list)->offer().chosen; };
   CHECK(chosen({"\0\2\0\0\0\1\0\0", 8}) == KeyAlgorithm::sha256);
-  CHECK(chosen({"\0\1\0\0\0\2\0\0", 8}) == KeyAlgorithm::md5);
+  CHECK(chosen({"\0\1\0\0\0\2\0\0", 8}) == KeyAlgorithm::sha256);
+  CHECK(chosen({"\0\7\0\0\0\1\0\0", 8}) == KeyAlgorithm::md5);
   CHECK(chosen({"\0\7\0\1x\0\0\0\0\2\0\0", 12}) == KeyAlgorithm::sha256);
   const auto unknown = challenge("n", std::string_view{"\0\7\0\0", 4});
   CHECK(unknown.error() == ChallengeError::no_algorithm);

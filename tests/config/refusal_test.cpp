@@ -34,7 +34,7 @@ TEST_CASE("another server is one address a family") {
        "is not an address, with a port or without"},
       {"alternate_server: {addresses: 203.0.113.6:0}", "1:31",
        "is not an address, with a port or without"},
-      {"alternate_server:\n  addresses: [203.0.113.6, '2001:db8::6', 203.0.113.7:443]", "2:44",
+      {"alternate_server:\n  addresses: [203.0.113.6, '2001:db8::6', 203.0.113.7:443]", "2:43",
        "an address of this family is there already"},
       {"alternate_server: {addresses: 203.0.113.6, domain: a b}", "1:52",
        "`a b` is not a host name"},

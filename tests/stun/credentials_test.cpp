@@ -32,8 +32,10 @@ TEST_CASE("a long-term key has the size of its algorithm's digest") {  // RFC 84
 TEST_CASE("two password algorithms are known") {  // RFC 8489 §18.5
   CHECK(key_algorithm(1) == KeyAlgorithm::md5);
   CHECK(key_algorithm(2) == KeyAlgorithm::sha256);
-  constexpr std::array<std::uint16_t, 4> unassigned{0x0000, 0x0003, 0x0102, 0xFFFF};
-  for (const auto number : unassigned) CHECK_FALSE(key_algorithm(number).has_value());
+  constexpr std::array<std::uint16_t, 4> others{0x0000, 0x0003, 0x0102, 0xFFFF};
+  for (const auto number : others) {
+    CHECK_FALSE(key_algorithm(number).has_value());
+  }
 }
 
 TEST_CASE("a REST password is what the meeting systems make") {
