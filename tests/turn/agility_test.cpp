@@ -346,7 +346,7 @@ TEST_CASE("MESSAGE-INTEGRITY-SHA256 counts where both are there") {  // §9.2.4
 }
 
 TEST_CASE("a truncated MESSAGE-INTEGRITY-SHA256 is refused: TURN allows none") {  // §14.6
-  for (const std::size_t size : {16, 20, 24, 28, 32}) {
+  for (const std::size_t size : {16U, 20U, 24U, 28U, 32U}) {
     CAPTURE(size);
     World world;
     Client client{world, "203.0.112.9:1"};
@@ -360,7 +360,7 @@ TEST_CASE("a truncated MESSAGE-INTEGRITY-SHA256 is refused: TURN allows none") {
 }
 
 TEST_CASE("a USERHASH that is not 32 octets is as none") {  // §14.4
-  for (const std::size_t size : {0, 31, 33}) {
+  for (const std::size_t size : {0U, 31U, 33U}) {
     World world;
     Client client{world, "203.0.112.9:1"};
     const std::string hash(size, 'x');
