@@ -270,6 +270,15 @@ constexpr std::array all_settings{
             [](E element, D draft) {
               return assign(read_duration(element, drain), draft.config.drain_timeout);
             }},
+    Setting{"alternate_server.addresses",
+            [](E element, D draft) {
+              return assign(read_list(element, read_address_or_endpoint),
+                            draft.config.turn.alternate_server.addresses);
+            }},
+    Setting{"alternate_server.domain",
+            [](E element, D draft) {
+              return assign(read_host_name(element), draft.config.turn.alternate_server.domain);
+            }},
     Setting{"threads",
             [](E element, D draft) {
               return assign(read_number(element, {0, 256}), draft.config.threads);

@@ -56,6 +56,11 @@ std::uint16_t code_of(const Message& response) {
 
 bool is(std::uint16_t code, ErrorCode error) { return code == static_cast<std::uint16_t>(error); }
 
+bool challenges(const Message& response) {
+  const auto code = code_of(response);
+  return is(code, ErrorCode::unauthenticated) || is(code, ErrorCode::stale_nonce);
+}
+
 Failure failure(Reason reason) {
   Failure failed;
   failed.reason = reason;
@@ -199,6 +204,7 @@ Event TurnClient::on_message(Bytes message, SteadyTime now) {
 
 // RFC 8489 §9.2.5 in its order.
 std::optional<Outcome> TurnClient::judge(const Message& response, SteadyTime now) {
+  if (bid_down(response) && !challenges(response)) return discard(code_of(response), now);
   if (response.message_class() == Class::error) return judge_error(response, now);
   if (response.message_class() != Class::success) return std::nullopt;
   if (pending_->is_signed && !challenge_->verifies(response)) return discard(0, now);

@@ -126,6 +126,10 @@ class TurnClient {
   // lives until the next call that takes a time.
   Bytes take_transmission();
 
+  // What the last challenge offered; empty before one.
+  std::optional<Offer> offer() const {
+    return challenge_ ? std::optional{challenge_->offer()} : std::nullopt;
+  }
   // REALM of the last challenge; empty before one.
   std::string realm() const { return challenge_ ? challenge_->realm() : std::string{}; }
 

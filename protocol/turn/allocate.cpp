@@ -100,7 +100,7 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
   const auto parity = choose_parity(message);
   if (!parity) return parity.error();
 
-  if (draining_) return Refusal{ErrorCode::insufficient_capacity};
+  if (draining_) return refusal_while_draining(request.tuple().client.address.family());
 
   // Step 10.
   const auto admission = quota_.admit(request.user(), request.tuple().client.address);
@@ -109,6 +109,12 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
     return refusal_for(admission);
   }
   return open_relay(request, {.id = {}, .family = *family, .parity = *parity}, now, out);
+}
+
+// RFC 8489 §10. 300 is for whoever has authenticated alone (§14.8), which has happened.
+Refusal Engine::refusal_while_draining(Family client) const {
+  const bool elsewhere = options_.alternate_server.serves(client);
+  return {elsewhere ? ErrorCode::try_alternate : ErrorCode::insufficient_capacity};
 }
 
 // Only the server knows whether a port can be bound; the answer waits for it.

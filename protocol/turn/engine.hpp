@@ -62,7 +62,8 @@ class Engine {
   // New allocations are told what `directory`, a copy of all shards' one, says; those
   // that are up keep their relay. Options whose own addresses fit come right after.
   void readdress(RelayDirectory directory);
-  // From now on Allocate is answered with 508; everything else goes on.
+  // From now on Allocate is answered with 300 where Options name another server for the
+  // client's family, and with 508 where not; everything else goes on.
   void drain() { draining_ = true; }
   // Ends every allocation, as at the end of a drain.
   void close_all(Now now, Outbox& out);
@@ -88,6 +89,7 @@ class Engine {
   // One RFC procedure a file.
   Answer allocate(const AuthenticatedRequest& request, Now now, Outbox& out);
   Answer open_relay(const AuthenticatedRequest& request, OpenRelay wanted, Now now, Outbox& out);
+  Refusal refusal_while_draining(Family client) const;
   Answer refresh(Allocation& allocation, const AuthenticatedRequest& request, Now now, Outbox& out);
   Answer create_permission(Allocation& allocation, const AuthenticatedRequest& request, Now now);
   Answer bind_channel(Allocation& allocation, const AuthenticatedRequest& request, Now now);
@@ -101,7 +103,7 @@ class Engine {
                        Outbox& out);
 
   void reply(const ReplyTo& to, const Answer& answer, const ClientPath& path,
-             const stun::Md5Key* key, Now now, Outbox& out);
+             const stun::LongTermKey* key, Now now, Outbox& out);
   void count(stun::Method method, const Answer& answer);
   void drop(Drop reason) { ++counters_.drops[static_cast<std::size_t>(reason)]; }
 

@@ -21,7 +21,6 @@ using stun::Class;
 using stun::Message;
 using stun::MessageWriter;
 using stun::Method;
-using stun::PasswordAlgorithm;
 
 using Fill = std::function<void(MessageWriter&)>;
 using Numbers = std::vector<std::uint16_t>;
@@ -32,6 +31,10 @@ constexpr std::string_view no_feature = "obMatJos2AAAAnonce";
 constexpr std::string_view algorithms_feature = "obMatJos2gAAAnonce";
 constexpr std::string_view anonymity_feature = "obMatJos2QAAAnonce";
 constexpr std::string_view both_features = "obMatJos2wAAAnonce";
+
+// RFC 8489 §18.5.
+constexpr std::uint16_t md5 = 1;
+constexpr std::uint16_t sha256 = 2;
 
 const Credentials alice{"alice", Secret{"wonderland"}};
 
@@ -85,7 +88,7 @@ TEST_CASE("a request repeats realm and nonce, and names its user") {
 
 TEST_CASE("where the nonce asks for it the user is a hash") {  // RFC 8489 §9.2.5, §14.4
   for (const auto nonce : {anonymity_feature, both_features}) {
-    const auto request = signed_with(*read(challenge(nonce, {PasswordAlgorithm::sha256})));
+    const auto request = signed_with(*read(challenge(nonce, {sha256})));
     const auto message = request.message();
     CHECK(message.get(attribute::userhash) == stun::user_hash("alice", "example.org"));
     CHECK_FALSE(message.has(attribute::username.type));
@@ -93,8 +96,6 @@ TEST_CASE("where the nonce asks for it the user is a hash") {  // RFC 8489 §9.2
 }
 
 TEST_CASE("offered algorithms are repeated, and the best known one is chosen") {
-  constexpr auto md5 = PasswordAlgorithm::md5;
-  constexpr auto sha256 = PasswordAlgorithm::sha256;
   struct Row {
     std::string_view what;
     Numbers offered;
@@ -140,15 +141,15 @@ TEST_CASE("an answer counts with the integrity that was asked for, and a nonce t
     bool sha256;             // how it is signed
     bool counts;
   };
-  const Numbers sha256{PasswordAlgorithm::sha256};
+  const Numbers only_sha256{sha256};
   const Row rows[] = {
       {"as asked, HMAC-SHA1", {}, "", false, true},
       {"SHA-256 where nobody asked", {}, "", true, false},
-      {"as asked, HMAC-SHA256", sha256, "", true, true},
-      {"stripped of SHA-256", sha256, "", false, false},
+      {"as asked, HMAC-SHA256", only_sha256, "", true, true},
+      {"stripped of SHA-256", only_sha256, "", false, false},
       {"a new nonce", {}, no_feature, false, true},
       {"a nonce that promises algorithms", {}, algorithms_feature, false, false},
-      {"the same, and SHA-256", sha256, both_features, true, false},
+      {"the same, and SHA-256", only_sha256, both_features, true, false},
   };
   const auto key = stun::long_term_key("alice", "example.org", "wonderland");
   const auto sha256_key = stun::long_term_key_sha256("alice", "example.org", "wonderland");

@@ -26,6 +26,23 @@ TEST_CASE("a web server to share a port with has to be somewhere else") {
   check_refused(rows);
 }
 
+TEST_CASE("another server is one address a family") {
+  constexpr Row rows[] = {
+      {"alternate_server: {domain: b.example.org}", "1:19", "needs its `addresses`"},
+      {"alternate_server: {addresses: []}", "1:19", "needs its `addresses`"},
+      {"alternate_server: {addresses: b.example.org}", "1:31",
+       "is not an address, with a port or without"},
+      {"alternate_server: {addresses: 203.0.113.6:0}", "1:31",
+       "is not an address, with a port or without"},
+      {"alternate_server:\n  addresses: [203.0.113.6, '2001:db8::6', 203.0.113.7:443]", "2:43",
+       "an address of this family is there already"},
+      {"alternate_server: {addresses: 203.0.113.6, domain: a b}", "1:52",
+       "`a b` is not a host name"},
+      {"alternate_server: 203.0.113.6", "1:19", "keys with values belong here"},
+  };
+  check_refused(rows);
+}
+
 TEST_CASE("a key nobody knows is refused, with the one that may be meant") {
   constexpr Row rows[] = {
       {"relam: x", "1:1", "`relam` is not a key: did you mean `realm`?"},

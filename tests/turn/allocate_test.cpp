@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "protocol/stun/integrity.hpp"
 #include "tests/turn/world.hpp"
 
 namespace yuelao::turn::test {
@@ -320,6 +321,71 @@ TEST_CASE("a draining server takes no new allocation and keeps the old ones") {
   CHECK(code_of(late.request(Method::allocate, requesting_udp())) == 508);
   CHECK(code_of(old.request(Method::refresh)) == 0);
   old.permit("192.0.78.1:1");
+}
+
+namespace {
+
+// ALTERNATE-SERVER, as often as it is there, in order.
+std::vector<Endpoint> alternates_in(const stun::Message& message) {
+  std::vector<Endpoint> servers;
+  message.for_each([&](stun::AttributeType type, Bytes value) {
+    if (type != attribute::alternate_server.type) return;
+    servers.push_back(stun::PlainAddressCodec::decode(value, {}).value());
+  });
+  return servers;
+}
+
+}  // namespace
+
+TEST_CASE("a draining server sends new clients to the other one") {  // RFC 8489 §10, §14.15
+  auto options = default_options();
+  options.alternate_server = {{endpoint("198.51.100.2:443"), endpoint("[2001:470:1::2]:0")},
+                              "b.example.org"};
+  World world{options};
+  Client old{world, "203.0.112.9:1"};
+  old.allocate();
+  world.engine.drain();
+  struct Row {
+    std::string_view what, address;
+    Transport transport;
+    std::array<std::string_view, 2> servers;
+  };
+  constexpr Row rows[] = {
+      {"IPv4", "203.0.112.9:2", Transport::udp, {"198.51.100.2:443", "[2001:470:1::2]:3478"}},
+      {"IPv6", "[2001:470::9]:2", Transport::udp, {"[2001:470:1::2]:3478", "198.51.100.2:443"}},
+      {"TLS", "203.0.112.9:3", Transport::tls, {"198.51.100.2:443", "[2001:470:1::2]:3478"}},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    Client client{world, row.address, row.transport};
+    client.algorithm = stun::KeyAlgorithm::sha256;
+    const auto answer = client.request(Method::allocate, requesting_udp());
+    REQUIRE(code_of(answer) == 300);
+    const auto message = answer->message();
+    CHECK(alternates_in(message) ==
+          std::vector{endpoint(row.servers[0]), endpoint(row.servers[1])});
+    CHECK(message.get(attribute::alternate_domain) == "b.example.org");
+    const stun::LongTermKey key{stun::KeyAlgorithm::sha256, "alice", "yuelao", "wonderland"};
+    CHECK(stun::verify_integrity_sha256(message, key.bytes()) == stun::Integrity::valid);
+  }
+  // Whoever has a relay keeps it; strangers are told nothing.
+  CHECK(code_of(old.request(Method::refresh)) == 0);
+  Client stranger{world, "203.0.112.9:4"};
+  CHECK(code_of(stranger.unsigned_request(Method::allocate, requesting_udp())) == 401);
+  CHECK(code_of(stranger.unsigned_request(Method::binding)) == 0);
+}
+
+TEST_CASE("nobody is sent to an address of the other family alone") {  // RFC 8489 §10
+  auto options = default_options();
+  options.alternate_server = {{endpoint("198.51.100.2:3478")}, {}};
+  World world{options};
+  world.engine.drain();
+  Client four{world, "203.0.112.9:1"};
+  const auto answer = four.request(Method::allocate, requesting_udp());
+  CHECK(code_of(answer) == 300);
+  CHECK_FALSE(answer->message().has(attribute::alternate_domain.type));
+  Client six{world, "[2001:470::9]:1"};
+  CHECK(code_of(six.request(Method::allocate, requesting_udp())) == 508);
 }
 
 TEST_CASE("SOFTWARE is sent only when configured") {

@@ -253,10 +253,18 @@ TEST_CASE("a nonce that was changed, cut or made up is stale") {
     CHECK(code_of(client.request(Method::allocate, requesting_udp())) == 438);
   }
   for (const auto& other :
-       {good.substr(1), good + "a", std::string(24, '0'), std::string(128, 'x')}) {
+       {good.substr(1), good + "a", std::string(28, '0'), std::string(128, 'x')}) {
     client.nonce = other;
     CHECK(code_of(client.request(Method::allocate, requesting_udp())) == 438);
   }
+}
+
+TEST_CASE("a nonce does not come round again with the bits of its time") {
+  World world;
+  Client client{world, "203.0.112.9:1"};
+  client.request(Method::allocate);
+  world.pass_silently(std::chrono::seconds{1 << 24});
+  CHECK(code_of(client.request(Method::allocate, requesting_udp())) == 438);
 }
 
 TEST_CASE("servers with one nonce key take each other's nonces, others do not") {
