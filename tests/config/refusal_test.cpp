@@ -172,7 +172,9 @@ TEST_CASE("a realm or SOFTWARE that no answer can carry is refused") {  // RFC 8
     CAPTURE(key);
     // Empty where it is accepted.
     const auto refusal_of = [&](const std::string& text) {
-      const auto config = parse(key + ": '" + text + "'", "x");
+      std::string yaml = key;
+      yaml.append(": '").append(text).append("'");
+      const auto config = parse(yaml, "x");
       return config ? std::string{} : config.error().sentence;
     };
     CHECK(refusal_of(repeated("a", 127)).empty());

@@ -43,9 +43,10 @@ def test_forward_secrecy_wins_wherever_it_stands(shake_hands, weaker):
 
 
 @pytest.mark.parametrize("suites", ["NULL-SHA256", "AECDH-AES128-SHA",
-                                    "DHE-RSA-AES128-GCM-SHA256"])
+                                    "DHE-RSA-AES128-GCM-SHA256", "AES128-GCM-SHA256"])
 def test_suites_that_nobody_should_speak_are_refused(shake_hands, suites):
-    """RFC 9325 §4.1: no encryption, nobody's certificate, finite-field Diffie-Hellman."""
+    """RFC 9325 §4.1: no encryption, nobody's certificate, finite-field Diffie-Hellman, static
+    RSA."""
     with pytest.raises((ssl.SSLError, ConnectionResetError)):
         shake_hands(f"{suites}:@SECLEVEL=0")
 
