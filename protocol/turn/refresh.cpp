@@ -26,8 +26,9 @@ Answer Engine::refresh(Allocation& allocation, const AuthenticatedRequest& reque
   }
   allocation.lifetime = initial_lifetime(message);
   allocation.expires = now.steady + allocation.lifetime;
-  // A reminder that comes too early puts itself back; only an earlier end needs one.
-  if (allocation.expires < allocation.wakes) wake_at_expiry(allocation, now);
+  // A reminder that comes too early puts itself back; only an end in an earlier second needs
+  // one. Anything more, and a client that refreshes all the time would fill the wheel.
+  if (allocation.expires < allocation.wakes - 1s) wake_at_expiry(allocation, now);
   return Success{.lifetime = allocation.lifetime};
 }
 

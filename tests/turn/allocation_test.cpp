@@ -1,4 +1,4 @@
-// What relaying costs: nothing from the heap.
+// What relaying and being known cost: nothing from the heap.
 
 #include <doctest/doctest.h>
 
@@ -38,6 +38,36 @@ TEST_CASE("the packet path allocates no memory") {
   });
   CHECK(allocated == 0);
   CHECK(sent == 400);
+}
+
+TEST_CASE("a request on an allocation allocates no memory, however it is signed") {
+  using stun::KeyAlgorithm;
+  struct Row {
+    std::string_view what;
+    std::optional<KeyAlgorithm> algorithm;
+    bool anonymous;
+  };
+  constexpr Row rows[] = {{"RFC 5389", std::nullopt, false},
+                          {"SHA-256", KeyAlgorithm::sha256, false},
+                          {"SHA-256 and USERHASH", KeyAlgorithm::sha256, true}};
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    World world;
+    Client client{world, "203.0.112.9:1"};
+    client.algorithm = row.algorithm;
+    client.anonymous = row.anonymous;
+    client.allocate();
+    const auto refresh = client.compose(Method::refresh);
+    client.send(refresh);  // the digests are looked up once
+    Outbox out;
+    const auto allocated = yuelao::test::allocations_during([&] {
+      for (int i = 0; i < 10; ++i) {
+        world.engine.on_client_message(client.path, refresh, world.now, out);
+        out.clear();
+      }
+    });
+    CHECK(allocated == 0);
+  }
 }
 
 }  // namespace yuelao::turn::test
