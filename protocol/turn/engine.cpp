@@ -117,19 +117,27 @@ Answer Engine::dispatch(const AuthenticatedRequest& request, Now now, Outbox& ou
 
 // RFC 8656 §5: what holds for every request but Allocate.
 Answer Engine::on_allocation(const AuthenticatedRequest& request, Now now, Outbox& out) {
-  auto* const allocation = allocations_.find(request.path());
-  if (allocation == nullptr || !allocation->open(now)) {
-    return Refusal{ErrorCode::allocation_mismatch};
-  }
-  if (allocation->user != request.user()) return Refusal{ErrorCode::wrong_credentials};
+  const auto relays = open_relays_of(request.path(), now);
+  if (relays.none()) return Refusal{ErrorCode::allocation_mismatch};
+  if (relays.any().user != request.user()) return Refusal{ErrorCode::wrong_credentials};
   switch (request.message().method()) {
     case stun::Method::refresh:
-      return refresh(*allocation, request, now, out);
+      return refresh(relays, request, now, out);
     case stun::Method::create_permission:
-      return create_permission(*allocation, request, now);
+      return create_permission(relays, request, now);
     default:
-      return bind_channel(*allocation, request, now);
+      return bind_channel(relays, request, now);
   }
+}
+
+ClientRelays Engine::open_relays_of(const ClientPath& path, Now now) {
+  ClientRelays relays;
+  auto* const allocation = allocations_.find(path);
+  if (allocation == nullptr) return relays;
+  if (allocation->open(now)) relays.add(*allocation);
+  auto* const twin = allocations_.twin(*allocation);
+  if (twin != nullptr && twin->open(now)) relays.add(*twin);
+  return relays;
 }
 
 void Engine::reply(const ReplyTo& to, const Answer& answer, const ClientPath& path,
@@ -160,8 +168,9 @@ void Engine::count(stun::Method method, const Answer& answer) {
 }
 
 void Engine::on_client_closed(const ClientPath& path, Now, Outbox& out) {
-  auto* const allocation = allocations_.find(path);
-  if (allocation != nullptr) end(*allocation, Notice::Event::allocation_deleted, out);
+  while (auto* const allocation = allocations_.find(path)) {
+    end(*allocation, Notice::Event::allocation_deleted, out);
+  }
 }
 
 void Engine::advance(Now now, Outbox& out) {
@@ -170,7 +179,7 @@ void Engine::advance(Now now, Outbox& out) {
     // Gone, or an earlier reminder of one that was scheduled anew.
     if (allocation == nullptr || now.steady < allocation->wakes) return;
     if (!allocation->expired(now)) return wake_at_expiry(*allocation, now);
-    end_if_expired(allocation->path, now, out);
+    end_if_expired(*allocation, now, out);
   });
 }
 
@@ -180,13 +189,19 @@ void Engine::wake_at_expiry(Allocation& allocation, Now now) {
 
 void Engine::end_if_expired(const ClientPath& path, Now now, Outbox& out) {
   auto* const allocation = allocations_.find(path);
-  if (allocation == nullptr || !allocation->expired(now)) return;
-  ++counters_.allocations_expired;
-  end(*allocation, Notice::Event::allocation_expired, out);
+  if (allocation == nullptr) return;
+  if (auto* const twin = allocations_.twin(*allocation)) end_if_expired(*twin, now, out);
+  end_if_expired(*allocation, now, out);
 }
 
-// Takes an allocation out of every table. While its relay is still being opened the
-// late success finds nobody and closes it again.
+void Engine::end_if_expired(Allocation& allocation, Now now, Outbox& out) {
+  if (!allocation.expired(now)) return;
+  ++counters_.allocations_expired;
+  end(allocation, Notice::Event::allocation_expired, out);
+}
+
+// Takes an allocation out of every table; the other relay of a dual one stays. While its relay is
+// still being opened the late success finds nobody and closes it again.
 void Engine::end(Allocation& allocation, Notice::Event event, Outbox& out) {
   if (allocation.state == Allocation::State::open) {
     directory_.remove(allocation.relayed, allocation.bound);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 
 #include "protocol/bytes.hpp"
@@ -23,6 +24,8 @@ namespace yuelao::turn {
 
 // Why a relay could not be opened. Each is answered with 508 (RFC 8656 §7.2).
 enum class RelayFailure : std::uint8_t { no_port, no_descriptor, bind_failed };
+
+struct AllocateParameters;
 
 // What the shards of one server have in common.
 struct Shared {
@@ -71,6 +74,7 @@ class Engine {
   // For drops that only the server can see.
   Counters& counters() { return counters_; }
   Gauges gauges(Now now) const;
+  // A dual allocation counts as two, also with the quota.
   std::size_t allocation_count() const { return allocations_.size(); }
   // A stream without one may be closed when it is idle.
   bool has_allocation(const ClientPath& path) const { return allocations_.contains(path); }
@@ -87,14 +91,21 @@ class Engine {
 
   // One RFC procedure a file.
   Answer allocate(const AuthenticatedRequest& request, Now now, Outbox& out);
-  Answer open_relay(const AuthenticatedRequest& request, OpenRelay wanted, Now now, Outbox& out);
-  Answer refresh(Allocation& allocation, const AuthenticatedRequest& request, Now now, Outbox& out);
-  Answer create_permission(Allocation& allocation, const AuthenticatedRequest& request, Now now);
-  Answer bind_channel(Allocation& allocation, const AuthenticatedRequest& request, Now now);
+  Answer allocate_again(const Allocation& existing, const AuthenticatedRequest& request, Now now);
+  std::optional<Refusal> admit(const AuthenticatedRequest& request);
+  Answer open_relays(const AuthenticatedRequest& request, const AllocateParameters& parameters,
+                     Now now, Outbox& out);
+  void begin(Allocation& allocation, const AuthenticatedRequest& request, Now now);
+  void open(Allocation& allocation, const Endpoint& bound, Outbox& out);
+  Answer refresh(const ClientRelays& relays, const AuthenticatedRequest& request, Now now,
+                 Outbox& out);
+  Answer create_permission(const ClientRelays& relays, const AuthenticatedRequest& request,
+                           Now now);
+  Answer bind_channel(const ClientRelays& relays, const AuthenticatedRequest& request, Now now);
   void relay_channel_data(const ClientPath& path, Bytes message, Now now, Outbox& out);
   void relay_send_indication(const ClientPath& path, const stun::Message& message, Now now,
                              Outbox& out);
-  void relay_to_peer(const Allocation& allocation, const Endpoint& peer, Bytes payload, Now now,
+  void relay_to_peer(const ClientRelays& relays, const Endpoint& peer, Bytes payload, Now now,
                      Outbox& out);
   void hand_over(const Handover& handover, Now now, Outbox& out);
   void relay_to_client(const Allocation* allocation, const Endpoint& source, Bytes payload, Now now,
@@ -108,9 +119,12 @@ class Engine {
   Bytes data_indication_header(const Endpoint& peer, std::size_t payload_size, Outbox& out);
 
   std::chrono::seconds initial_lifetime(const stun::Message& message) const;
-  Success allocated(const Allocation& allocation, Now now) const;
+  Success allocated(const Allocation& allocation, Now now);
+  // What the client has open; none where it has nothing.
+  ClientRelays open_relays_of(const ClientPath& path, Now now);
   void wake_at_expiry(Allocation& allocation, Now now);
   void end_if_expired(const ClientPath& path, Now now, Outbox& out);
+  void end_if_expired(Allocation& allocation, Now now, Outbox& out);
   void end(Allocation& allocation, Notice::Event event, Outbox& out);
   Notice notice(const Allocation& allocation, Notice::Event event) const;
 

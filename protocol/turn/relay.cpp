@@ -41,11 +41,14 @@ void Engine::relay_channel_data(const ClientPath& path, Bytes message, Now now, 
   const std::size_t size = load_u16(message.subspan(2));
   if (!number || message.size() - channel_header_bytes < size) return drop(Drop::malformed);
 
-  const auto* allocation = allocations_.find(path);
-  if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
-  const auto* channel = allocation->channel(*number, now);
+  const auto relays = open_relays_of(path, now);
+  if (relays.none()) return drop(Drop::no_allocation);
+  const ChannelBinding* channel = nullptr;
+  relays.for_each([&](const Allocation& relay) {
+    if (channel == nullptr) channel = relay.channel(*number, now);
+  });
   if (channel == nullptr) return drop(Drop::no_channel);
-  relay_to_peer(*allocation, channel->peer, message.subspan(channel_header_bytes, size), now, out);
+  relay_to_peer(relays, channel->peer, message.subspan(channel_header_bytes, size), now, out);
 }
 
 void Engine::relay_send_indication(const ClientPath& path, const stun::Message& message, Now now,
@@ -57,16 +60,17 @@ void Engine::relay_send_indication(const ClientPath& path, const stun::Message& 
   const auto data = message.get(attribute::data);
   if (!peer || !data) return drop(Drop::malformed);
 
-  const auto* allocation = allocations_.find(path);
-  if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
-  relay_to_peer(*allocation, *peer, *data, now, out);
+  const auto relays = open_relays_of(path, now);
+  if (relays.none()) return drop(Drop::no_allocation);
+  relay_to_peer(relays, *peer, *data, now, out);
 }
 
 // RFC 8656 §9: nothing goes to a peer without a permission, on channels neither.
-void Engine::relay_to_peer(const Allocation& allocation, const Endpoint& peer, Bytes payload,
-                           Now now, Outbox& out) {
-  if (peer.address.family() != allocation.family) return drop(Drop::wrong_family);
-  const auto* permission = allocation.permission_for(peer.address, now);
+void Engine::relay_to_peer(const ClientRelays& relays, const Endpoint& peer, Bytes payload, Now now,
+                           Outbox& out) {
+  const auto* const relay = relays.of(peer.address.family());
+  if (relay == nullptr) return drop(Drop::wrong_family);
+  const auto* permission = relay->permission_for(peer.address, now);
   if (permission == nullptr) return drop(Drop::no_permission);
   const auto owner = permission->here ? directory_.owner(peer) : std::nullopt;
   if (permission->live_relays_only && !owner) return drop(Drop::forbidden_peer);
@@ -74,10 +78,10 @@ void Engine::relay_to_peer(const Allocation& allocation, const Endpoint& peer, B
   ++counters_.client_to_peer.packets;
   counters_.client_to_peer.bytes += payload.size();
   if (owner) {
-    return hand_over({*owner, directory_.to_bound(peer), allocation.bound_endpoint(), payload}, now,
+    return hand_over({*owner, directory_.to_bound(peer), relay->bound_endpoint(), payload}, now,
                      out);
   }
-  out.send({.from = SocketRef::relay(allocation.id),
+  out.send({.from = SocketRef::relay(relay->id),
             .source = {},
             .to = permission->here ? directory_.to_bound(peer) : peer,
             .prefix = {},

@@ -41,10 +41,18 @@ class AuthenticatedRequest {
   stun::Md5Key key_;
 };
 
+// ADDRESS-ERROR-CODE (RFC 8656 §18.12): why a dual allocation has no relay of this family.
+struct RefusedFamily {
+  Family family;
+  stun::ErrorCode code;
+};
+
 // What a handler answers. Everything a success can carry, each where its method has it.
 struct Success {
   std::optional<Endpoint> mapped{};
   std::optional<Endpoint> relayed{};
+  std::optional<Endpoint> second_relayed{};
+  std::optional<RefusedFamily> refused_family{};
   std::optional<std::chrono::seconds> lifetime{};
 };
 // 401 and 438 get a challenge (REALM, NONCE) from the encoder.
