@@ -172,7 +172,16 @@ std::size_t Shard::visit_relay(SocketRef ref, Now now) {
     });
   }
   meters_.receive_overflows += socket->take_overflows();
+  if (socket->errors_waiting()) report_errors(id, *socket, now);
   return arrived.size();
+}
+
+void Shard::report_errors(turn::RelayId relay, UdpSocket& socket, Now now) {
+  const auto errors = socket.take_errors();
+  for (const auto& error : errors.list()) {
+    make_room();
+    engine_.on_peer_error(relay, error, now, outbox_);
+  }
 }
 
 void Shard::serve_mailbox() {
@@ -208,7 +217,7 @@ void Shard::flush_sends() {
       send_to_stream(send);
     } else if (send.from.kind == SocketRef::Kind::listener) {
       sender_.add(listeners_[send.from.index], send);
-    } else if (const auto* relay = relays_.find({send.from.index, send.from.generation})) {
+    } else if (auto* const relay = relays_.find({send.from.index, send.from.generation})) {
       sender_.add(*relay, send);
     }
   }

@@ -73,6 +73,7 @@ class Shard final : private StreamHost {
   std::size_t visit(turn::SocketRef ref, Now now);
   std::size_t visit_listener(turn::SocketRef ref, Now now);
   std::size_t visit_relay(turn::SocketRef ref, Now now);
+  void report_errors(turn::RelayId relay, UdpSocket& socket, Now now);
   void serve_mailbox();
   void make_room();
   void settle(Now now);

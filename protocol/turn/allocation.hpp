@@ -62,7 +62,8 @@ struct Allocation {
   IpAddress bound;   // where its socket is; once open
   std::chrono::seconds lifetime{};
   SteadyTime expires;
-  SteadyTime wakes;  // when the expiry wheel will look at it next
+  SteadyTime wakes;         // when the expiry wheel will look at it next
+  SteadyTime errors_until;  // until then the client has had all the ICMP errors it may have
   std::uint64_t session = 0;
   std::vector<Permission> permissions;
   std::vector<ChannelBinding> channels;

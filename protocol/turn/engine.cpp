@@ -36,6 +36,7 @@ constexpr std::array understood = {
     attribute::requested_address_family.type,
     attribute::even_port.type,
     attribute::requested_transport.type,
+    attribute::dont_fragment.type,
 };
 
 Drop drop_for(stun::ParseError error) {

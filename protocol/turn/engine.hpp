@@ -14,6 +14,7 @@
 #include "protocol/turn/expiry_wheel.hpp"
 #include "protocol/turn/options.hpp"
 #include "protocol/turn/outbox.hpp"
+#include "protocol/turn/peer_error.hpp"
 #include "protocol/turn/peer_policy.hpp"
 #include "protocol/turn/quota.hpp"
 #include "protocol/turn/relay_directory.hpp"
@@ -49,6 +50,8 @@ class Engine {
   void on_client_message(const ClientPath& path, Bytes message, Now now, Outbox& out);
   // A datagram that reached the relay's socket. `peer` is its source address.
   void on_peer_datagram(RelayId relay, const Endpoint& peer, Bytes payload, Now now, Outbox& out);
+  // The kernel's word of an ICMP packet about a datagram from the relay's socket.
+  void on_peer_error(RelayId relay, const PeerError& error, Now now, Outbox& out);
   // What another shard's engine handed over to this one.
   void on_handover(const Handover& handover, Now now, Outbox& out);
   // The outcome of OpenRelay: the endpoint's address is RelayAddress::bound.
@@ -105,8 +108,12 @@ class Engine {
   void relay_channel_data(const ClientPath& path, Bytes message, Now now, Outbox& out);
   void relay_send_indication(const ClientPath& path, const stun::Message& message, Now now,
                              Outbox& out);
-  void relay_to_peer(const ClientRelays& relays, const Endpoint& peer, Bytes payload, Now now,
-                     Outbox& out);
+  struct ToPeer {
+    Endpoint peer;
+    Bytes payload;
+    bool dont_fragment = false;
+  };
+  void relay_to_peer(const ClientRelays& relays, const ToPeer& data, Now now, Outbox& out);
   void hand_over(const Handover& handover, Now now, Outbox& out);
   void relay_to_client(const Allocation* allocation, const Endpoint& source, Bytes payload, Now now,
                        Outbox& out);
@@ -116,6 +123,8 @@ class Engine {
   void count(stun::Method method, const Answer& answer);
   void drop(Drop reason) { ++counters_.drops[static_cast<std::size_t>(reason)]; }
 
+  // Nobody answers an indication, so its id need not be unpredictable, only unlike others.
+  stun::TransactionId next_indication_id();
   Bytes data_indication_header(const Endpoint& peer, std::size_t payload_size, Outbox& out);
 
   std::chrono::seconds initial_lifetime(const stun::Message& message) const;

@@ -24,6 +24,8 @@ struct Send {
   Bytes prefix;
   Bytes payload;
   std::uint8_t padding = 0;
+  // RFC 8656 §14: rather lost than sent in fragments, by the server's IP or a router's.
+  bool dont_fragment = false;
 };
 
 // A datagram from one relay of this server to another that lives in a different shard: it

@@ -56,6 +56,11 @@ std::vector<Sent> World::from_peer(RelayId relay, const Endpoint& peer, std::str
   return finish();
 }
 
+std::vector<Sent> World::peer_error(RelayId relay, const PeerError& error) {
+  engine.on_peer_error(relay, error, now, out_);
+  return finish();
+}
+
 std::vector<Sent> World::handover(const HandedOver& letter) {
   engine.on_handover({letter.shard, letter.relay, letter.source, letter.payload}, now, out_);
   return finish();
@@ -110,7 +115,7 @@ std::vector<Sent> World::finish() {
       Octets bytes{send.prefix.begin(), send.prefix.end()};
       bytes.insert(bytes.end(), send.payload.begin(), send.payload.end());
       bytes.resize(bytes.size() + send.padding);
-      sent.push_back({send.from, send.to, std::move(bytes)});
+      sent.push_back({send.from, send.to, std::move(bytes), send.dont_fragment});
     }
     out_.clear_sends();
     for (const auto& command : out_.take_commands()) carry_out(command);
@@ -206,11 +211,13 @@ void Client::bind(std::uint16_t channel, std::string_view peer) {
   }
 }
 
-std::vector<Sent> Client::send_data(std::string_view peer, std::string_view payload) {
+std::vector<Sent> Client::send_data(std::string_view peer, std::string_view payload,
+                                    const Fill& fill) {
   Octets buffer(4096);
   stun::MessageWriter writer{buffer, Method::send, stun::Class::indication,
                              stun::TransactionId::from_random(std::array<std::byte, 12>{})};
   writer.add(attribute::xor_peer_address, endpoint(peer)).add(attribute::data, as_bytes(payload));
+  if (fill) fill(writer);
   return send(writer.finish());
 }
 

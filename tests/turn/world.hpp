@@ -39,6 +39,7 @@ struct Sent {
   SocketRef from;
   Endpoint to;
   Octets bytes;  // prefix, payload and padding, as on the wire
+  bool dont_fragment = false;
 
   stun::Message message() const;  // the bytes as a STUN message; throws when they are not
 };
@@ -70,6 +71,7 @@ class World {
   // Gives the engine one input and carries out its commands; returns what it sent.
   std::vector<Sent> from_client(const ClientPath& path, Bytes message);
   std::vector<Sent> from_peer(RelayId relay, const Endpoint& peer, std::string_view payload);
+  std::vector<Sent> peer_error(RelayId relay, const PeerError& error);
   std::vector<Sent> handover(const HandedOver& letter);
   std::vector<Sent> relay_opened(RelayId id, std::expected<Endpoint, RelayFailure> outcome);
   void client_closed(const ClientPath& path);
@@ -132,7 +134,8 @@ class Client {
   void permit(std::string_view peer);
   void bind(std::uint16_t channel, std::string_view peer);
 
-  std::vector<Sent> send_data(std::string_view peer, std::string_view payload);
+  std::vector<Sent> send_data(std::string_view peer, std::string_view payload,
+                              const Fill& fill = {});
   std::vector<Sent> channel_data(std::uint16_t channel, std::string_view payload);
 
   ClientPath path;
