@@ -45,7 +45,9 @@ Shard::Shard(const turn::Options& options, PortRange ports, Common common)
       mailboxes_{common.mailboxes},
       mailbox_{common.mailboxes.of(common.turn.shard)},
       engine_{options, common.turn, random_},
-      relays_{options.relay_addresses, ports, poller_, random_} {
+      relays_{options.relay_addresses,
+              ports,
+              {poller_, random_, common.reservations, common.turn.shard}} {
   mailbox_.on_first([this] { asio::post(context_, [this] { serve_mailbox(); }); });
 }
 
@@ -264,8 +266,20 @@ void Shard::count_round(SteadyTime begin) {
 
 void Shard::carry_out(const turn::OpenRelay& command, Now now) {
   make_room();
-  const auto bound = relays_.open(command.id, command.family, command.parity);
+  const auto bound = command.reserve_next
+                         ? relays_.open_pair(command.id, command.family, *command.reserve_next)
+                         : relays_.open(command.id, command.family, command.parity);
   engine_.on_relay_opened(command.id, bound, now, outbox_);
+}
+
+void Shard::carry_out(const turn::OpenReserved& command, Now now) {
+  make_room();
+  engine_.on_relay_opened(command.id, relays_.open_reserved(command.id, command.token), now,
+                          outbox_);
+}
+
+void Shard::carry_out(const turn::CloseReserved& command, Now) {
+  relays_.close_reserved(command.token);
 }
 
 void Shard::carry_out(const turn::CloseRelay& command, Now) { relays_.close(command.id); }

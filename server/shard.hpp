@@ -21,6 +21,7 @@
 #include "server/relay_ports.hpp"
 #include "server/relay_sockets.hpp"
 #include "server/sender.hpp"
+#include "server/shared_reservations.hpp"
 #include "server/stream_clients.hpp"
 #include "server/stream_listener.hpp"
 #include "server/stream_settings.hpp"
@@ -38,6 +39,7 @@ class Shard final : private StreamHost {
     turn::Shared turn;  // with this shard's own number
     ConnectionLimit& connections;
     Mailboxes& mailboxes;
+    SharedReservations& reservations;  // turn.reservations, with their sockets
   };
 
   // `ports` is this shard's own slice of the relay ports.
@@ -83,7 +85,9 @@ class Shard final : private StreamHost {
   void count_round(SteadyTime begin);
 
   void carry_out(const turn::OpenRelay& command, Now now);
+  void carry_out(const turn::OpenReserved& command, Now now);
   void carry_out(const turn::CloseRelay& command, Now now);
+  void carry_out(const turn::CloseReserved& command, Now now);
   void carry_out(const turn::CloseClient& command, Now now);
   void carry_out(const turn::Notice& command, Now now);
 

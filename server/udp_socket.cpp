@@ -1,6 +1,7 @@
 #include "server/udp_socket.hpp"
 
 #include <linux/errqueue.h>
+#include <linux/filter.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
@@ -159,7 +160,7 @@ PeerErrors UdpSocket::take_errors() {
   PeerErrors taken;
   for (std::size_t looked = 0; looked < taken.errors.size(); ++looked) {
     SocketAddress peer;
-    alignas(cmsghdr) std::array<std::byte, 256> control;
+    alignas(cmsghdr) std::array<std::byte, 256> control{};
     msghdr header{};
     header.msg_name = peer.data();
     header.msg_namelen = SocketAddress::capacity;
@@ -176,6 +177,17 @@ PeerErrors UdpSocket::take_errors() {
     }
   }
   return taken;
+}
+
+bool UdpSocket::ignore_datagrams() const {
+  std::array filter{sock_filter{BPF_RET | BPF_K, 0, 0, 0}};  // of every datagram nothing
+  const sock_fprog program{filter.size(), filter.data()};
+  return ::setsockopt(descriptor_.value(), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                      sizeof program) == 0;
+}
+
+bool UdpSocket::accept_datagrams() const {
+  return set_option(descriptor_.value(), SOL_SOCKET, SO_DETACH_FILTER, 0);
 }
 
 bool UdpSocket::set_fragments(Fragments fragments) const {

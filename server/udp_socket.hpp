@@ -52,6 +52,11 @@ class UdpSocket {
   // The oldest of them, no more than a few at once.
   PeerErrors take_errors();
 
+  // A relay that nobody has yet takes nothing in: what comes to it would wait for whoever
+  // gets it. False: the kernel refuses.
+  bool ignore_datagrams() const;
+  bool accept_datagrams() const;
+
   // Whether IPv4 datagrams may be sent in fragments from now on: they may, until told
   // otherwise. False: the kernel refuses. IPv6 is told with each datagram.
   enum class Fragments : std::uint8_t { allowed, forbidden };

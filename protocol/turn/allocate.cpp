@@ -34,13 +34,14 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
   if (const auto* existing = allocations_.find(request.path())) {
     return allocate_again(*existing, request, now);
   }
-  // Steps 3 to 9. DONT-FRAGMENT and RESERVATION-TOKEN are unknown attributes here and have
-  // been answered.
+  // Steps 3 to 9. DONT-FRAGMENT (step 4) is supported, and nothing to check.
   auto parameters = AllocateParameters::parse(request.message(),
                                               request.tuple().client.address.family(), directory_);
   if (!parameters) return parameters.error();
 
   if (draining_) return Refusal{ErrorCode::insufficient_capacity};
+  if (parameters->token) return use_reservation(request, *parameters->token, now, out);
+  if (parameters->reserve_next) return open_and_reserve(request, parameters->family, now, out);
 
   // Step 10. A dual allocation takes two ports, and counts as two.
   if (const auto refusal = admit(request)) return *refusal;
@@ -74,29 +75,40 @@ std::optional<Refusal> Engine::admit(const AuthenticatedRequest& request) {
 // Only the server knows whether a port can be bound; the answer waits for it.
 Answer Engine::open_relays(const AuthenticatedRequest& request,
                            const AllocateParameters& parameters, Now now, Outbox& out) {
-  auto& first = allocations_.insert(request.path(), parameters.family);
+  auto& first = begin(request, parameters.family, now);
   first.twin_refused = parameters.twin_refused;
-  begin(first, request, now);
-  std::array<std::byte, 8> session{};
-  random_.fill(session);
-  first.session = load_u64(session);
-  out.command(OpenRelay{.id = first.id, .family = parameters.family, .parity = parameters.parity});
+  out.command(OpenRelay{.id = first.id, .family = first.family, .parity = parameters.parity});
   if (!parameters.dual) return Deferred{};
 
-  auto& twin = allocations_.insert_twin(first);
-  begin(twin, request, now);
-  twin.session = first.session;
+  const auto& twin = begin_twin(first, now);
   out.command(OpenRelay{.id = twin.id, .family = twin.family, .parity = parameters.parity});
   return Deferred{};
 }
 
-void Engine::begin(Allocation& allocation, const AuthenticatedRequest& request, Now now) {
+Allocation& Engine::begin(const AuthenticatedRequest& request, Family family, Now now) {
+  auto& allocation = allocations_.insert(request.path(), family);
   allocation.reply_to = ReplyTo::from(request.message());
   allocation.user = request.user();
   allocation.key = request.key();
   allocation.lifetime = initial_lifetime(request.message());
   allocation.expires = now.steady + allocation.lifetime;
+  std::array<std::byte, 8> session{};
+  random_.fill(session);
+  allocation.session = load_u64(session);
   wake_at_expiry(allocation, now);
+  return allocation;
+}
+
+Allocation& Engine::begin_twin(Allocation& first, Now now) {
+  auto& twin = allocations_.insert_twin(first);
+  twin.reply_to = first.reply_to;
+  twin.user = first.user;
+  twin.key = first.key;
+  twin.lifetime = first.lifetime;
+  twin.expires = first.expires;
+  twin.session = first.session;
+  wake_at_expiry(twin, now);
+  return twin;
 }
 
 // A dual allocation is answered with the second outcome; one relay of the two is a success
@@ -108,6 +120,11 @@ void Engine::on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure
     if (bound) out.command(CloseRelay{relay});
     return;
   }
+  // A port may have been reserved before this server moved to other addresses.
+  if (bound && !directory_.opens_on(bound->address)) {
+    out.command(CloseRelay{relay});
+    bound = std::unexpected{RelayFailure::no_port};
+  }
   // Copied, because a failure forgets the allocation before it is answered.
   const auto path = allocation->path;
   const auto to = allocation->reply_to;
@@ -116,6 +133,7 @@ void Engine::on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure
   if (bound) {
     open(*allocation, *bound, out);
   } else {
+    if (allocation->reserved) end_reservation(*allocation->reserved, out);
     if (twin != nullptr) twin->twin_refused = ErrorCode::insufficient_capacity;
     end(*allocation, Notice::Event::allocation_deleted, out);
   }
@@ -138,8 +156,10 @@ void Engine::open(Allocation& allocation, const Endpoint& bound, Outbox& out) {
 // The IPv4 relay of a dual allocation comes first.
 Success Engine::allocated(const Allocation& allocation, Now now) {
   const auto left = std::chrono::ceil<std::chrono::seconds>(allocation.expires - now.steady);
-  Success success{
-      .mapped = allocation.path.tuple.client, .relayed = allocation.relayed, .lifetime = left};
+  Success success{.mapped = allocation.path.tuple.client,
+                  .relayed = allocation.relayed,
+                  .lifetime = left,
+                  .reservation = allocation.reserved};
   if (const auto* const twin = allocations_.twin(allocation)) {
     success.second_relayed = twin->relayed;
     if (twin->family == Family::ipv4) std::swap(success.relayed, success.second_relayed);

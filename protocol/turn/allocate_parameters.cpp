@@ -66,17 +66,25 @@ std::expected<AllocateParameters, Refusal> choose_families(const stun::Message& 
   return choose_both(directory);
 }
 
-// Step 8. A port to be kept for a second allocation (the R bit) is more than this server
-// has to give; beside ADDITIONAL-ADDRESS-FAMILY there would have to be two.
-std::expected<Parity, Refusal> choose_parity(const stun::Message& message) {
+// Step 5: with a token there is nothing left to choose. Whether it is valid is seen last.
+std::expected<AllocateParameters, Refusal> use_token(const stun::Message& message) {
+  const auto token = message.get(attribute::reservation_token);
+  for (const auto type : {attribute::even_port.type, attribute::requested_address_family.type,
+                          attribute::additional_address_family.type}) {
+    if (!token || message.has(type)) return std::unexpected{Refusal{ErrorCode::bad_request}};
+  }
+  return AllocateParameters{.token = *token};
+}
+
+// Step 8. A second port to be reserved (the R bit) is one, and not one of each family.
+std::expected<std::optional<stun::EvenPort>, Refusal> even_port_of(const stun::Message& message) {
   const auto even_port = message.get(attribute::even_port);
-  if (!even_port && even_port.error() == stun::AttributeError::missing) return Parity::any;
-  const bool reserve = even_port && even_port->reserve_next;
-  if (!even_port || (reserve && message.has(attribute::additional_address_family.type))) {
+  if (!even_port && even_port.error() == stun::AttributeError::missing) return std::nullopt;
+  const bool dual = message.has(attribute::additional_address_family.type);
+  if (!even_port || (even_port->reserve_next && dual)) {
     return std::unexpected{Refusal{ErrorCode::bad_request}};
   }
-  if (reserve) return std::unexpected{Refusal{ErrorCode::insufficient_capacity}};
-  return Parity::even;
+  return *even_port;
 }
 
 }  // namespace
@@ -84,11 +92,15 @@ std::expected<Parity, Refusal> choose_parity(const stun::Message& message) {
 std::expected<AllocateParameters, Refusal> AllocateParameters::parse(
     const stun::Message& message, Family client, const RelayDirectory& directory) {
   if (const auto refusal = check_transport(message)) return std::unexpected{*refusal};
+  if (message.has(attribute::reservation_token.type)) return use_token(message);
   auto parameters = choose_families(message, client, directory);
   if (!parameters) return parameters;
-  const auto parity = choose_parity(message);
-  if (!parity) return std::unexpected{parity.error()};
-  parameters->parity = *parity;
+  const auto even_port = even_port_of(message);
+  if (!even_port) return std::unexpected{even_port.error()};
+  if (*even_port) {
+    parameters->parity = Parity::even;
+    parameters->reserve_next = (*even_port)->reserve_next;
+  }
   return parameters;
 }
 

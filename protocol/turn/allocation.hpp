@@ -11,6 +11,7 @@
 #include "protocol/stun/channel_number.hpp"
 #include "protocol/stun/credentials.hpp"
 #include "protocol/turn/request.hpp"
+#include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
 
 namespace yuelao::turn {
@@ -58,6 +59,8 @@ struct Allocation {
   std::uint32_t twin = alone;
   // Why the client has no relay of the other family, where it asked for both (§7.2 step 9).
   std::optional<stun::ErrorCode> twin_refused;
+  // Of the port above, where the client asked to have it reserved.
+  std::optional<ReservationToken> reserved;
   Endpoint relayed;  // as advertised; once open
   IpAddress bound;   // where its socket is; once open
   std::chrono::seconds lifetime{};

@@ -37,6 +37,7 @@ constexpr std::array understood = {
     attribute::even_port.type,
     attribute::requested_transport.type,
     attribute::dont_fragment.type,
+    attribute::reservation_token.type,
 };
 
 Drop drop_for(stun::ParseError error) {
@@ -54,6 +55,7 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
     : options_{options},
       quota_{shared.quota},
       directory_{shared.directory},
+      reservations_{shared.reservations},
       shard_{shared.shard},
       random_{random},
       authentication_{options},
@@ -182,6 +184,7 @@ void Engine::advance(Now now, Outbox& out) {
     if (!allocation->expired(now)) return wake_at_expiry(*allocation, now);
     end_if_expired(*allocation, now, out);
   });
+  end_reservations(now.steady, out);
 }
 
 void Engine::wake_at_expiry(Allocation& allocation, Now now) {
@@ -241,6 +244,7 @@ void Engine::close_all(Now, Outbox& out) {
   std::vector<RelayId> ids;
   allocations_.for_each([&](const Allocation& allocation) { ids.push_back(allocation.id); });
   for (const auto id : ids) end(*allocations_.find(id), Notice::Event::allocation_deleted, out);
+  end_reservations(SteadyTime::max(), out);
 }
 
 Gauges Engine::gauges(Now now) const {

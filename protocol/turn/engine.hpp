@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <expected>
 #include <optional>
 #include <span>
@@ -19,6 +20,7 @@
 #include "protocol/turn/quota.hpp"
 #include "protocol/turn/relay_directory.hpp"
 #include "protocol/turn/request.hpp"
+#include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
 
 namespace yuelao::turn {
@@ -32,6 +34,7 @@ struct AllocateParameters;
 struct Shared {
   Quota& quota;                     // outlives the engines
   const RelayDirectory& directory;  // each engine gets a copy of its own
+  Reservations& reservations;       // outlives the engines
   ShardNumber shard = 0;            // whose engine it is
 };
 
@@ -40,7 +43,7 @@ struct Shared {
 // an outbox that has room; what the engine wants done is in the outbox afterwards.
 class Engine {
  public:
-  // `options` as validated by the configuration; the quota and `random` outlive this.
+  // `options` as validated by the configuration; `random` outlives this.
   Engine(const Options& options, Shared shared, Random& random);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -54,7 +57,7 @@ class Engine {
   void on_peer_error(RelayId relay, const PeerError& error, Now now, Outbox& out);
   // What another shard's engine handed over to this one.
   void on_handover(const Handover& handover, Now now, Outbox& out);
-  // The outcome of OpenRelay: the endpoint's address is RelayAddress::bound.
+  // The outcome of OpenRelay or OpenReserved: the endpoint's address is RelayAddress::bound.
   void on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure> bound, Now now,
                        Outbox& out);
   // The client's stream ended: RFC 8656 §7.2's allocation on it ends too.
@@ -98,7 +101,15 @@ class Engine {
   std::optional<Refusal> admit(const AuthenticatedRequest& request);
   Answer open_relays(const AuthenticatedRequest& request, const AllocateParameters& parameters,
                      Now now, Outbox& out);
-  void begin(Allocation& allocation, const AuthenticatedRequest& request, Now now);
+  Allocation& begin(const AuthenticatedRequest& request, Family family, Now now);
+  Allocation& begin_twin(Allocation& first, Now now);
+  Answer open_and_reserve(const AuthenticatedRequest& request, Family family, Now now, Outbox& out);
+  std::expected<ReservationToken, Refusal> reserve(const AuthenticatedRequest& request,
+                                                   Family family, Now now);
+  Answer use_reservation(const AuthenticatedRequest& request, const ReservationToken& token,
+                         Now now, Outbox& out);
+  void end_reservations(SteadyTime expired_by, Outbox& out);
+  void end_reservation(const ReservationToken& token, Outbox& out);
   void open(Allocation& allocation, const Endpoint& bound, Outbox& out);
   Answer refresh(const ClientRelays& relays, const AuthenticatedRequest& request, Now now,
                  Outbox& out);
@@ -149,12 +160,18 @@ class Engine {
   Options options_;
   Quota& quota_;
   RelayDirectory directory_;
+  Reservations& reservations_;
   ShardNumber shard_;
   Random& random_;
   Authentication authentication_;
   PeerPolicy policy_;
   AllocationTable allocations_;
   ExpiryWheel expiry_;
+  struct Reserved {
+    ReservationToken token;
+    SteadyTime expires;
+  };
+  std::deque<Reserved> reserved_;  // by this engine, used since or not
   Counters counters_;
   std::uint64_t indications_ = 0;  // seeded at random, counts Data indications
   bool draining_ = false;

@@ -29,6 +29,7 @@ void add(stun::MessageWriter& writer, const Success& success, const ReplyTo& to,
                    .family = family, .code = static_cast<std::uint16_t>(code), .reason = {}});
   }
   if (success.lifetime) writer.add(attribute::lifetime, *success.lifetime);
+  if (success.reservation) writer.add(attribute::reservation_token, *success.reservation);
   if (!success.mapped) return;
   if (to.id.classic()) {
     add_classic_addresses(writer, *success.mapped, context.tuple.server);

@@ -11,6 +11,7 @@
 #include "protocol/stun/error_code.hpp"
 #include "protocol/stun/message.hpp"
 #include "protocol/turn/nonce.hpp"
+#include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
 
 namespace yuelao::turn {
@@ -54,6 +55,7 @@ struct Success {
   std::optional<Endpoint> second_relayed{};
   std::optional<RefusedFamily> refused_family{};
   std::optional<std::chrono::seconds> lifetime{};
+  std::optional<ReservationToken> reservation{};
 };
 // 401 and 438 get a challenge (REALM, NONCE) from the encoder.
 struct Refusal {

@@ -177,7 +177,8 @@ TEST_CASE("ICMP errors of one peer cost no other peer a datagram") {  // IP_RECV
     // Twenty, a few at a time, and then the socket is as it was.
     std::size_t errors = 0;
     while (relay.errors_waiting()) {
-      for (const auto& [peer, icmp] : relay.take_errors().list()) {
+      const auto taken = relay.take_errors();
+      for (const auto& [peer, icmp] : taken.list()) {
         CHECK(peer == closed);
         CHECK(icmp == unreachable);
         ++errors;

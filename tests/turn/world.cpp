@@ -37,7 +37,7 @@ stun::Message Sent::message() const {
 World::World(const Options& options)
     : quota{options.limits},
       directory{options.relay_addresses},
-      engine{options, {quota, directory}, random},
+      engine{options, {quota, directory, reservations}, random},
       options_{options} {}
 
 World::World(const Options& options, Shared shared)
@@ -125,19 +125,39 @@ std::vector<Sent> World::finish() {
 }
 
 void World::carry_out(const Command& command) {
-  if (const auto* open = std::get_if<OpenRelay>(&command)) {
-    opening.push_back(*open);
-    if (relays == Relays::wait) return;
-    if (relays == Relays::fail) {
-      return engine.on_relay_opened(open->id, std::unexpected{failure}, now, out_);
-    }
-    const auto bound = std::ranges::find(options_.relay_addresses, open->family,
-                                         [](const auto& a) { return a.bound.family(); });
-    opened.push_back(open->id);
-    engine.on_relay_opened(open->id, Endpoint{bound->bound, next_port++}, now, out_);
-  }
+  if (const auto* relay = std::get_if<OpenRelay>(&command)) open(*relay);
+  if (const auto* reserved = std::get_if<OpenReserved>(&command)) open(*reserved);
   if (const auto* close = std::get_if<CloseRelay>(&command)) closed.push_back(close->id);
+  if (const auto* close = std::get_if<CloseReserved>(&command)) {
+    held.erase(close->token);
+    closed_reserved.push_back(close->token);
+  }
   if (const auto* notice = std::get_if<Notice>(&command)) notices.push_back(*notice);
+}
+
+void World::open(const OpenRelay& command) {
+  opening.push_back(command);
+  if (relays == Relays::wait) return;
+  if (relays == Relays::fail) {
+    return engine.on_relay_opened(command.id, std::unexpected{failure}, now, out_);
+  }
+  const auto bound = std::ranges::find(options_.relay_addresses, command.family,
+                                       [](const auto& a) { return a.bound.family(); });
+  if (command.parity == Parity::even && next_port % 2 != 0) ++next_port;
+  const Endpoint relay{bound->bound, next_port++};
+  if (command.reserve_next) held[*command.reserve_next] = {bound->bound, next_port++};
+  opened.push_back(command.id);
+  engine.on_relay_opened(command.id, relay, now, out_);
+}
+
+void World::open(const OpenReserved& command) {
+  auto reserved = held.extract(command.token);
+  REQUIRE_FALSE(reserved.empty());
+  if (relays == Relays::fail) {
+    return engine.on_relay_opened(command.id, std::unexpected{failure}, now, out_);
+  }
+  opened.push_back(command.id);
+  engine.on_relay_opened(command.id, reserved.mapped(), now, out_);
 }
 
 Client::Client(World& world, std::string_view address, Transport transport) : world_{world} {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -92,6 +93,7 @@ class World {
   CountingRandom random;
   QuotaLedger quota;
   RelayDirectory directory;
+  ReservationBook reservations;
   Engine engine;
 
   // How the scripted server meets OpenRelay.
@@ -99,15 +101,20 @@ class World {
   RelayFailure failure = RelayFailure::no_port;
   std::uint16_t next_port = 50000;
 
+  std::map<ReservationToken, Endpoint> held;  // reserved ports, as bound
+
   std::vector<OpenRelay> opening;
   std::vector<RelayId> opened;
   std::vector<RelayId> closed;
+  std::vector<ReservationToken> closed_reserved;
   std::vector<Notice> notices;
   std::vector<HandedOver> handed_over;
 
  private:
   std::vector<Sent> finish();
   void carry_out(const Command& command);
+  void open(const OpenRelay& command);
+  void open(const OpenReserved& command);
 
   Options options_;
   Outbox out_;
