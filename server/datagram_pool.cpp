@@ -37,4 +37,10 @@ std::span<Received> DatagramPool::take(std::size_t count) {
   return received;
 }
 
+MutableBytes DatagramPool::take_slot() {
+  const iovec& slot = vectors_[used_];
+  ++used_;
+  return {static_cast<std::byte*>(slot.iov_base), slot.iov_len};
+}
+
 }  // namespace yuelao::server

@@ -58,6 +58,8 @@ class DatagramPool {
   // them as were filled. The span lives until reset().
   std::span<mmsghdr> prepare(std::size_t limit);
   std::span<Received> take(std::size_t count);
+  // For a stream: a slot's memory, taken. There must be a free one.
+  MutableBytes take_slot();
 
  private:
   // An odd number of cache lines more than a slot: slots whose distance is a power of

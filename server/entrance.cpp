@@ -2,17 +2,21 @@
 
 #include <utility>
 
+#include <boost/asio/post.hpp>
+
 #include "server/log.hpp"
 
 namespace yuelao::server {
 namespace {
 
+namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 // From accepting a connection to knowing whose it is, TLS handshake included.
 constexpr auto arrival_time = 10s;
 // A web server that is down would fill the log with one line a visitor.
 constexpr auto between_complaints = 60s;
+constexpr auto clock_interval = 1s;
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
@@ -40,12 +44,45 @@ std::size_t close_some(std::vector<std::shared_ptr<T>>& all, SteadyTime time) {
 
 }  // namespace
 
-Entrance::Entrance(boost::asio::io_context& io, ConnectionLimit& connections, Meters& meters,
-                   Arrived arrived)
-    : io_{io}, connections_{connections}, meters_{meters}, arrived_{std::move(arrived)} {}
+Entrance::Entrance(ConnectionLimit& connections, Arrived arrived)
+    : connections_{connections}, arrived_{std::move(arrived)} {}
+
+void Entrance::add_listener(ListeningSocket socket, Transport transport) {
+  listeners_.push_back(std::make_unique<StreamListener>(
+      io_, std::move(socket), meters_,
+      [this, transport](asio::ip::tcp::socket accepted) { accept(std::move(accepted), transport); }));
+}
+
+void Entrance::run() {
+  for (const auto& listener : listeners_) listener->start();
+  watch_the_clock();
+  io_.run();
+}
 
 void Entrance::use(StreamSettings settings) {
-  settings_ = std::make_shared<const StreamSettings>(std::move(settings));
+  asio::post(io_, [this, settings = std::move(settings)]() mutable {
+    settings_ = std::make_shared<const StreamSettings>(std::move(settings));
+  });
+}
+
+void Entrance::stop_listening() {
+  asio::post(io_, [this] {
+    for (const auto& listener : listeners_) listener->close();
+  });
+}
+
+void Entrance::stop() {
+  asio::post(io_, [this] {
+    close_overdue(SteadyTime::max());
+    io_.stop();
+  });
+}
+
+void Entrance::meters(std::function<void(const EntranceMeters&)> answer) {
+  asio::post(io_, [this, answer = std::move(answer)] {
+    meters_.connections_open = doors_.size() + tunnels_.size();
+    answer(meters_);
+  });
 }
 
 void Entrance::accept(Connection::Socket socket, Transport listener) {
@@ -75,7 +112,7 @@ void Entrance::on_decided(FrontDoor& door, FrontDoor::Outcome outcome) {
 }
 
 void Entrance::on_visit(FrontDoor::WebVisit visit) {
-  ++(visit.arrival.connection->tls ? meters_.web_decrypted : meters_.web_passed);
+  ++(visit.client->encrypted() ? meters_.web_decrypted : meters_.web_passed);
   auto& tunnel = tunnels_.emplace_back(std::make_shared<Tunnel>(
       io_, std::move(visit),
       [this](Tunnel& ended, Tunnel::Ending ending) { on_tunnel_ended(ended, ending); }));
@@ -96,11 +133,18 @@ void Entrance::count_unreachable() {
   log_warning("the web server that shares our port does not answer: see `web_server`");
 }
 
+void Entrance::watch_the_clock() {
+  clock_.expires_after(clock_interval);
+  clock_.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    close_overdue(now());
+    watch_the_clock();
+  });
+}
+
 void Entrance::close_overdue(SteadyTime time) {
   auto closed = close_some(doors_, time) + close_some(tunnels_, time);
   for (; closed > 0; --closed) connections_.release();
 }
-
-void Entrance::close() { close_overdue(SteadyTime::max()); }
 
 }  // namespace yuelao::server

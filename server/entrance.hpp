@@ -6,46 +6,58 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "protocol/now.hpp"
 #include "server/connection_limit.hpp"
 #include "server/front_door.hpp"
+#include "server/stream_listener.hpp"
 #include "server/tunnel.hpp"
 
 namespace yuelao::server {
 
-// The connections of one shard that are not TURN clients: those nobody knows yet, and those
-// that are the web server's. Lives on the shard's thread.
+// The TCP connections of one shard that are not TURN clients: those nobody knows yet, and
+// those that are the web server's. It has a thread of its own, because a TLS handshake takes
+// as long as a hundred packets, which would wait for it.
 class Entrance {
  public:
-  // A TURN client. Its place in the connection limit goes with it.
+  // Told of a TURN client, on the entrance's thread. Its place in the connection limit goes
+  // with it.
   using Arrived = std::function<void(Arrival arrival)>;
 
-  // Limit and meters outlive this.
-  Entrance(boost::asio::io_context& io, ConnectionLimit& connections, Meters& meters,
-           Arrived arrived);
+  // The limit outlives this.
+  Entrance(ConnectionLimit& connections, Arrived arrived);
 
+  // Before run().
+  void add_listener(ListeningSocket socket, Transport transport);
+  // Serves on the calling thread until stop().
+  void run();
+
+  // From any thread; each takes effect in its turn.
   void use(StreamSettings settings);
-  void accept(Connection::Socket socket, Transport listener);
-  void close_overdue(SteadyTime now);
-  // Ends what is left.
-  void close();
-
-  std::size_t size() const { return doors_.size() + tunnels_.size(); }
+  void stop_listening();
+  void stop();
+  void meters(std::function<void(const EntranceMeters&)> answer);
 
  private:
+  void accept(Connection::Socket socket, Transport listener);
   void on_decided(FrontDoor& door, FrontDoor::Outcome outcome);
   void on_visit(FrontDoor::WebVisit visit);
   void on_tunnel_ended(Tunnel& tunnel, Tunnel::Ending ending);
   void count_unreachable();
+  void watch_the_clock();
+  void close_overdue(SteadyTime now);
 
-  boost::asio::io_context& io_;
+  // First in, last out: what it still holds refers to the rest.
+  boost::asio::io_context io_{1};
   ConnectionLimit& connections_;
-  Meters& meters_;
   Arrived arrived_;
+  EntranceMeters meters_;
   std::shared_ptr<const StreamSettings> settings_ = std::make_shared<StreamSettings>();
+  std::vector<std::unique_ptr<StreamListener>> listeners_;
   std::vector<std::shared_ptr<FrontDoor>> doors_;
   std::vector<std::shared_ptr<Tunnel>> tunnels_;
+  boost::asio::steady_timer clock_{io_};
   SteadyTime complained_;
 };
 

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
@@ -56,7 +57,7 @@ void tune(Socket& socket) {
 }
 
 bool certified(const TlsContext& tls, const std::string& name) {
-  auto* const context = const_cast<TlsContext&>(tls).context.native_handle();
+  const SSL_CTX* const context = tls.context.get();
   auto* const certificate = SSL_CTX_get0_certificate(context);
   return X509_check_host(certificate, name.data(), name.size(), 0, nullptr) == 1;
 }
@@ -64,7 +65,7 @@ bool certified(const TlsContext& tls, const std::string& name) {
 }  // namespace
 
 FrontDoor::FrontDoor(Socket socket, Transport listener,
-                     std::shared_ptr<const StreamSettings> settings, Meters& meters,
+                     std::shared_ptr<const StreamSettings> settings, EntranceMeters& meters,
                      Decided decided)
     : connection_{std::make_unique<Connection>(std::move(socket))},
       listener_{listener},
@@ -73,7 +74,7 @@ FrontDoor::FrontDoor(Socket socket, Transport listener,
       decided_{std::move(decided)} {}
 
 void FrontDoor::open() {
-  asio::co_spawn(connection_->socket.get_executor(), run(), asio::detached);
+  asio::co_spawn(connection_->socket().get_executor(), run(), asio::detached);
 }
 
 void FrontDoor::close() {
@@ -155,30 +156,26 @@ asio::awaitable<edge::Route> FrontDoor::route() {
 
 asio::awaitable<bool> FrontDoor::end_tls() {
   tuple_.transport = Transport::tls;
+  bool succeeded = false;
   try {
-    connection_->begin_tls(settings_->tls);
-  } catch (const boost::system::system_error&) {
+    succeeded = co_await connection_->begin_tls(settings_->tls, std::exchange(received_, {}));
+  } catch (const std::bad_alloc&) {
     co_return false;  // no memory: this client's loss alone
   }
-  const auto [error, used] = co_await connection_->tls->async_handshake(
-      asio::ssl::stream_base::server, asio::buffer(received_), as_result);
-  const bool succeeded = !error && used == received_.size();
   ++(succeeded ? meters_.tls_handshakes_succeeded : meters_.tls_handshakes_failed);
-  received_.clear();
   co_return succeeded;
 }
 
 asio::awaitable<bool> FrontDoor::read_decrypted() {
   received_.resize(piece_bytes);
-  const auto [error, size] =
-      co_await connection_->tls->async_read_some(asio::buffer(received_), as_result);
+  const auto [error, size] = co_await connection_->read_some(received_);
   received_.resize(size);
   co_return !error && size > 0;
 }
 
 // Appends what has come. False when there is no more to come, or no room for it.
 asio::awaitable<bool> FrontDoor::read_more() {
-  auto& socket = connection_->socket;
+  auto& socket = connection_->socket();
   while (true) {
     const auto [waited] = co_await socket.async_wait(Socket::wait_read, as_result);
     if (waited || closed_) co_return false;
@@ -197,11 +194,11 @@ asio::awaitable<bool> FrontDoor::read_more() {
 // False when the client has gone already.
 bool FrontDoor::name_ends() {
   Error error;
-  const auto client = connection_->socket.remote_endpoint(error);
+  const auto client = connection_->socket().remote_endpoint(error);
   if (error) return false;
-  const auto server = connection_->socket.local_endpoint(error);
+  const auto server = connection_->socket().local_endpoint(error);
   if (error) return false;
-  tune(connection_->socket);
+  tune(connection_->socket());
   tuple_ = {Transport::tcp, from_asio(client), from_asio(server)};
   return true;
 }
@@ -224,9 +221,10 @@ edge::NameOwner FrontDoor::owner_of(const std::string& name) const {
 }
 
 FrontDoor::WebVisit FrontDoor::visit(const Endpoint& to) {
-  return {arrival(), to, settings_->web_server->proxy_protocol};
+  return {std::move(connection_), tuple_, std::move(received_), to,
+          settings_->web_server->proxy_protocol};
 }
 
-Arrival FrontDoor::arrival() { return {std::move(connection_), tuple_, std::move(received_)}; }
+Arrival FrontDoor::arrival() { return connection_->depart(tuple_, std::move(received_)); }
 
 }  // namespace yuelao::server

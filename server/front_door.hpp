@@ -28,7 +28,9 @@ class FrontDoor : public std::enable_shared_from_this<FrontDoor> {
   // The web server's: `to` is its TLS port with what has arrived as it was, or its plain port
   // with what has been decrypted.
   struct WebVisit {
-    Arrival arrival;
+    std::unique_ptr<Connection> client;
+    FiveTuple tuple;
+    std::vector<std::byte> received;
     Endpoint to;
     // What it is told of the client before anything else.
     config::ProxyProtocol announcement;
@@ -41,7 +43,8 @@ class FrontDoor : public std::enable_shared_from_this<FrontDoor> {
 
   // `meters` outlives this.
   FrontDoor(Connection::Socket socket, Transport listener,
-            std::shared_ptr<const StreamSettings> settings, Meters& meters, Decided decided);
+            std::shared_ptr<const StreamSettings> settings, EntranceMeters& meters,
+            Decided decided);
 
   void open();
   void close();
@@ -68,7 +71,7 @@ class FrontDoor : public std::enable_shared_from_this<FrontDoor> {
   std::unique_ptr<Connection> connection_;
   Transport listener_;
   std::shared_ptr<const StreamSettings> settings_;
-  Meters& meters_;
+  EntranceMeters& meters_;
   Decided decided_;
   FiveTuple tuple_;
   std::vector<std::byte> received_;

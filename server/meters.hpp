@@ -12,10 +12,8 @@ namespace yuelao::server {
 inline constexpr std::array<double, 10> round_bounds = {1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4,
                                                         5e-4, 1e-3,   5e-3, 2e-2, 1e-1};
 
-// What a shard counts beside the engine. Written by the shard's thread alone; copied
-// whole for a scrape.
-struct Meters {
-  std::uint64_t receive_overflows = 0;  // SO_RXQ_OVFL, summed over the shard's sockets
+// What a shard's entrance counts, by itself on its own thread.
+struct EntranceMeters {
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;    // over the limit, or no descriptor left
   std::uint64_t connections_open = 0;       // gauge
@@ -25,6 +23,12 @@ struct Meters {
   std::uint64_t web_unreachable = 0;        // and it did not answer
   std::uint64_t tls_handshakes_succeeded = 0;
   std::uint64_t tls_handshakes_failed = 0;
+};
+
+// What a shard counts beside the engine. Written by the shard's thread alone, but for its
+// entrance's part; copied whole for a scrape.
+struct Meters : EntranceMeters {
+  std::uint64_t receive_overflows = 0;                          // SO_RXQ_OVFL, over all sockets
   std::array<std::uint64_t, round_bounds.size() + 1> rounds{};  // not cumulative
   double round_seconds = 0;                                     // sum
 };

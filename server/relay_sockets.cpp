@@ -159,7 +159,7 @@ std::expected<Endpoint, turn::RelayFailure> RelaySockets::open_reserved(
 
 std::expected<Endpoint, turn::RelayFailure> RelaySockets::keep(turn::RelayId id,
                                                                SharedReservations::Held held) {
-  if (const auto error = around_.poller.add(held.socket, turn::SocketRef::relay(id))) {
+  if (const auto error = around_.poller.add(held.socket.descriptor(), turn::SocketRef::relay(id))) {
     give_back(std::move(held));
     return std::unexpected{failure_for(error)};
   }

@@ -9,9 +9,9 @@
 #include "protocol/turn/engine.hpp"
 #include "protocol/turn/options.hpp"
 #include "protocol/turn/socket_ref.hpp"
+#include "server/poller.hpp"
 #include "server/relay_ports.hpp"
 #include "server/shared_reservations.hpp"
-#include "server/udp_poller.hpp"
 #include "server/udp_socket.hpp"
 
 namespace yuelao::server {
@@ -22,7 +22,7 @@ class RelaySockets {
  public:
   // What all of them need; outlives this.
   struct Surroundings {
-    UdpPoller& poller;
+    Poller& poller;
     Random& random;
     SharedReservations& reservations;
     turn::ShardNumber shard;

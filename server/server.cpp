@@ -201,6 +201,7 @@ void Server::State::collect(Admin::Snapshots answer) {
 int Server::State::run() {
   for (const auto& shard : shards) {
     threads.emplace_back([&shard = *shard] { shard.run(); });
+    threads.emplace_back([&shard = *shard] { shard.run_entrance(); });
   }
   watchdog.emplace(io, [this](std::function<void()> alive) {
     collect([alive = std::move(alive)](const auto&) { alive(); });

@@ -4,15 +4,12 @@
 #include <utility>
 #include <variant>
 
-#include <boost/asio/post.hpp>
-
 #include "protocol/turn/stream_framing.hpp"
 #include "server/log.hpp"
 
 namespace yuelao::server {
 namespace {
 
-namespace asio = boost::asio;
 using turn::Drop;
 using turn::SocketRef;
 using namespace std::chrono_literals;
@@ -21,17 +18,17 @@ using namespace std::chrono_literals;
 constexpr std::size_t listener_visit = 64;
 constexpr std::size_t relay_visit = 8;
 
-// A round that brings so many datagrams is hardly the last one: the next begins at once,
-// without a way through Asio, but timers and streams have their turn after a few.
-constexpr std::size_t busy_round = 16;
-constexpr int rounds_in_a_row = 8;
-
 constexpr auto tick_interval = 1s;
 // From a stream's arrival to its first whole message.
 constexpr auto opening_time = 10s;
 // A stream without an allocation, and one that was said goodbye to.
 constexpr auto idle_time = 60s;
 constexpr auto goodbye_time = 5s;
+
+// A shard that has nothing to do wakes up this often to see what has expired.
+std::chrono::milliseconds until(SteadyTime time, SteadyTime now) {
+  return std::max(std::chrono::ceil<std::chrono::milliseconds>(time - now), 0ms);
+}
 
 Now read_clock() {
   return {std::chrono::steady_clock::now(),
@@ -47,110 +44,101 @@ Shard::Shard(const turn::Options& options, PortRange ports, Common common)
       engine_{options, common.turn, random_},
       relays_{options.relay_addresses,
               ports,
-              {poller_, random_, common.reservations, common.turn.shard}} {
-  mailbox_.on_first([this] { asio::post(context_, [this] { serve_mailbox(); }); });
+              {poller_, random_, common.reservations, common.turn.shard}},
+      entrance_{connections_, [this](Arrival arrival) {
+                  tasks_.post([this, arrival = std::move(arrival)]() mutable {
+                    on_arrival(std::move(arrival));
+                  });
+                }} {
+  mailbox_.on_first([this] { tasks_.post([this] { serve_mailbox(); }); });
 }
 
 void Shard::add_listener(UdpSocket socket) {
   const auto ref = SocketRef::listener(static_cast<std::uint32_t>(listeners_.size()));
-  if (const auto error = poller_.add(socket, ref)) throw std::system_error{error, "epoll_ctl"};
+  if (const auto error = poller_.add(socket.descriptor(), ref)) {
+    throw std::system_error{error, "epoll_ctl"};
+  }
   listeners_.push_back(std::move(socket));
 }
 
-void Shard::add_listener(ListeningSocket socket, Transport transport) {
-  stream_listeners_.push_back(std::make_unique<StreamListener>(
-      context_, std::move(socket), meters_, [this, transport](asio::ip::tcp::socket accepted) {
-        entrance_.accept(std::move(accepted), transport);
-      }));
+void Shard::run() {
+  next_tick_ = std::chrono::steady_clock::now() + tick_interval;
+  while (!stopped_) serve_round();
 }
 
-void Shard::run() {
-  for (const auto& listener : stream_listeners_) listener->start();
-  tick_.expires_after(tick_interval);
-  wait_for_tick();
-  wait_for_datagrams();
-  context_.run();
+void Shard::serve_round() {
+  const auto events = poller_.wait(until(next_tick_, std::chrono::steady_clock::now()));
+  const Now now = read_clock();
+  for (const Poller::Event& event : events) visit(event, now);
+  settle(now);
+  if (poller_.rung()) tasks_.run();
+  if (now.steady >= next_tick_) tick(now);
+  pool_.reset();
+  count_round(now.steady);
 }
 
 void Shard::reconfigure(turn::Options options, StreamSettings settings) {
-  asio::post(context_,
-             [this, options = std::move(options), settings = std::move(settings)]() mutable {
-               engine_.reconfigure(options);
-               entrance_.use(std::move(settings));
-             });
+  use(std::move(settings));
+  tasks_.post([this, options = std::move(options)] { engine_.reconfigure(options); });
 }
 
 void Shard::readdress(turn::Options options, turn::RelayDirectory directory) {
-  asio::post(context_,
-             [this, options = std::move(options), directory = std::move(directory)]() mutable {
-               relays_.follow(options.relay_addresses);
-               engine_.readdress(std::move(directory));
-               engine_.reconfigure(options);
-             });
+  tasks_.post([this, options = std::move(options), directory = std::move(directory)]() mutable {
+    relays_.follow(options.relay_addresses);
+    engine_.readdress(std::move(directory));
+    engine_.reconfigure(options);
+  });
 }
 
 void Shard::drain(std::function<void()> drained) {
-  asio::post(context_, [this, drained = std::move(drained)]() mutable {
+  entrance_.stop_listening();
+  tasks_.post([this, drained = std::move(drained)]() mutable {
     engine_.drain();
-    for (const auto& listener : stream_listeners_) listener->close();
     drained_ = std::move(drained);
     settle(read_clock());
   });
 }
 
 void Shard::stop() {
-  asio::post(context_, [this] {
+  entrance_.stop();
+  tasks_.post([this] {
     const Now now = read_clock();
     engine_.close_all(now, outbox_);
     settle(now);
-    entrance_.close();
-    context_.stop();
+    stopped_ = true;
   });
 }
 
 void Shard::snapshot(std::function<void(const ShardSnapshot&)> answer) {
-  asio::post(context_, [this, answer = std::move(answer)] {
-    meters_.connections_open = streams_.size() + entrance_.size();
-    answer({engine_.counters(), engine_.gauges(read_clock()), meters_});
+  entrance_.meters([this, answer = std::move(answer)](const EntranceMeters& seen) mutable {
+    tasks_.post([this, seen, answer = std::move(answer)] {
+      static_cast<EntranceMeters&>(meters_) = seen;
+      meters_.connections_open += streams_.size();
+      answer({engine_.counters(), engine_.gauges(read_clock()), meters_});
+    });
   });
 }
 
-void Shard::wait_for_datagrams() {
-  poller_.async_wait([this](Error error) {
-    if (!error) serve_datagrams();
-  });
-}
-
-void Shard::serve_datagrams() {
-  int rounds = 1;
-  while (serve_round() >= busy_round && rounds < rounds_in_a_row) ++rounds;
-  wait_for_datagrams();
-}
-
-std::size_t Shard::serve_round() {
-  const Now now = read_clock();
-  std::size_t received = 0;
-  for (const SocketRef ref : poller_.ready()) received += visit(ref, now);
-  settle(now);
-  pool_.reset();
-  count_round(now.steady);
-  return received;
-}
-
-std::size_t Shard::visit(SocketRef ref, Now now) {
+void Shard::visit(const Poller::Event& event, Now now) {
   // Between two visits nothing received is undecided, so what is sent frees the pool.
   if (pool_.free() < listener_visit) {
     flush_sends();
     pool_.reset();
   }
-  return ref.kind == SocketRef::Kind::relay ? visit_relay(ref, now) : visit_listener(ref, now);
+  switch (event.ref.kind) {
+    case SocketRef::Kind::listener:
+      return visit_listener(event.ref, now);
+    case SocketRef::Kind::relay:
+      return visit_relay(event.ref, now);
+    case SocketRef::Kind::stream:
+      return visit_stream(event, now);
+  }
 }
 
-std::size_t Shard::visit_listener(SocketRef ref, Now now) {
+void Shard::visit_listener(SocketRef ref, Now now) {
   UdpSocket& socket = listeners_[ref.index];
   turn::ClientPath path{ref, {Transport::udp, {}, socket.local()}};
-  const auto arrived = socket.receive(pool_, listener_visit);
-  for (const Received& received : arrived) {
+  for (const Received& received : socket.receive(pool_, listener_visit)) {
     path.tuple.client = received.from;
     if (socket.wildcard()) path.tuple.server.address = received.to;
     received.for_each_datagram([&](Bytes datagram) {
@@ -159,15 +147,13 @@ std::size_t Shard::visit_listener(SocketRef ref, Now now) {
     });
   }
   meters_.receive_overflows += socket.take_overflows();
-  return arrived.size();
 }
 
-std::size_t Shard::visit_relay(SocketRef ref, Now now) {
+void Shard::visit_relay(SocketRef ref, Now now) {
   const turn::RelayId id{ref.index, ref.generation};
   UdpSocket* const socket = relays_.find(id);
-  if (socket == nullptr) return 0;
-  const auto arrived = socket->receive(pool_, relay_visit);
-  for (const Received& received : arrived) {
+  if (socket == nullptr) return;
+  for (const Received& received : socket->receive(pool_, relay_visit)) {
     received.for_each_datagram([&](Bytes datagram) {
       make_room();
       engine_.on_peer_datagram(id, received.from, datagram, now, outbox_);
@@ -175,7 +161,34 @@ std::size_t Shard::visit_relay(SocketRef ref, Now now) {
   }
   meters_.receive_overflows += socket->take_overflows();
   if (socket->errors_waiting()) report_errors(id, *socket, now);
-  return arrived.size();
+}
+
+void Shard::visit_stream(const Poller::Event& event, Now now) {
+  auto* const client = streams_.find(event.ref);
+  if (client == nullptr) return;
+  if (event.writable && !client->write()) return end_stream(event.ref, now);
+  if (!event.readable) return;
+  const auto received = client->receive(pool_.take_slot().first(StreamClient::room_bytes));
+  if (!received) return end_stream(event.ref, now);
+  take_messages(*client, *received, now);
+}
+
+void Shard::take_messages(StreamClient& client, Bytes received, Now now) {
+  const auto ref = client.path().socket;
+  while (true) {
+    const auto frame = turn::next_frame(received, StreamClient::message_limit);
+    if (!frame) {
+      const bool too_long = frame.error() == turn::FramingError::too_long;
+      const auto reason = too_long ? Drop::too_large : Drop::malformed;
+      ++engine_.counters().drops[static_cast<std::size_t>(reason)];
+      return end_stream(ref, now);
+    }
+    if (frame->message.empty()) return client.keep(received);
+    client.deadline = now.steady + idle_time;
+    make_room();
+    engine_.on_client_message(client.path(), frame->message, now, outbox_);
+    received = received.subspan(frame->consumed);
+  }
 }
 
 void Shard::report_errors(turn::RelayId relay, UdpSocket& socket, Now now) {
@@ -203,11 +216,11 @@ void Shard::make_room() {
 // Sends first, then the commands, whose outcomes may be sends and commands again.
 void Shard::settle(Now now) {
   flush_sends();
-  while (!outbox_.commands().empty() || !overflowed_.empty()) {
+  while (!outbox_.commands().empty() || !ending_.empty()) {
     for (const auto& command : outbox_.take_commands()) {
       std::visit([&](const auto& known) { carry_out(known, now); }, command);
     }
-    for (const SocketRef ref : std::exchange(overflowed_, {})) end_stream(ref, now);
+    for (const SocketRef ref : std::exchange(ending_, {})) end_stream(ref, now);
     flush_sends();
   }
   if (drained_ && engine_.allocation_count() == 0) std::exchange(drained_, nullptr)();
@@ -225,11 +238,16 @@ void Shard::flush_sends() {
   }
   sender_.flush();
   flush_handovers();
+  flush_streams();
+  outbox_.clear_sends();
+}
+
+void Shard::flush_streams() {
   for (const SocketRef ref : writing_) {
-    if (auto* const client = streams_.find(ref)) client->write();
+    auto* const client = streams_.find(ref);
+    if (client != nullptr && !client->write()) ending_.push_back(ref);
   }
   writing_.clear();
-  outbox_.clear_sends();
 }
 
 // A full mailbox drops, as a full socket does.
@@ -249,7 +267,7 @@ void Shard::send_to_stream(const turn::Send& send) {
       if (writing_.empty() || writing_.back() != send.from) writing_.push_back(send.from);
       return;
     case StreamClient::Queued::overflowed:
-      overflowed_.push_back(send.from);
+      ending_.push_back(send.from);
       [[fallthrough]];
     case StreamClient::Queued::dropped:
       ++engine_.counters().drops[static_cast<std::size_t>(Drop::send_queue_full)];
@@ -288,25 +306,15 @@ void Shard::carry_out(const turn::CloseClient& command, Now now) {
   auto* const client = streams_.find(command.stream);
   if (client == nullptr) return;
   client->deadline = now.steady + goodbye_time;
-  client->finish();
+  if (!client->finish()) ending_.push_back(command.stream);
 }
 
 void Shard::carry_out(const turn::Notice& command, Now) { log_session(command); }
 
-void Shard::wait_for_tick() {
-  tick_.async_wait([this](Error error) {
-    if (error) return;
-    tick();
-    tick_.expires_after(tick_interval);
-    wait_for_tick();
-  });
-}
-
-void Shard::tick() {
-  const Now now = read_clock();
+void Shard::tick(Now now) {
+  next_tick_ = now.steady + tick_interval;
   engine_.advance(now, outbox_);
   close_overdue_streams(now);
-  entrance_.close_overdue(now.steady);
   settle(now);
 }
 
@@ -324,35 +332,12 @@ void Shard::close_overdue_streams(Now now) {
 }
 
 void Shard::on_arrival(Arrival arrival) {
-  StreamClient& client = streams_.add(std::move(arrival));
-  client.deadline = read_clock().steady + opening_time;
-  client.start();
-}
-
-void Shard::on_received(StreamClient& client) {
   const Now now = read_clock();
-  while (true) {
-    const auto frame = turn::next_frame(client.received(), StreamClient::message_limit);
-    if (!frame) {
-      const bool too_long = frame.error() == turn::FramingError::too_long;
-      const auto reason = too_long ? Drop::too_large : Drop::malformed;
-      ++engine_.counters().drops[static_cast<std::size_t>(reason)];
-      end_stream(client.path().socket, now);
-      break;
-    }
-    if (frame->message.empty()) break;
-    client.deadline = now.steady + idle_time;
-    make_room();
-    engine_.on_client_message(client.path(), frame->message, now, outbox_);
-    client.consume(frame->consumed);
-  }
-  settle(now);
-  count_round(now.steady);
-}
-
-void Shard::on_ended(StreamClient& client) {
-  const Now now = read_clock();
-  end_stream(client.path().socket, now);
+  const auto received = std::move(arrival.received);
+  const auto client = streams_.add(std::move(arrival));
+  if (!client) return connections_.release();
+  (*client)->deadline = now.steady + opening_time;
+  take_messages(**client, received, now);
   settle(now);
 }
 

@@ -3,11 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <vector>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "protocol/now.hpp"
 #include "protocol/turn/engine.hpp"
@@ -17,22 +13,23 @@
 #include "server/entrance.hpp"
 #include "server/mailbox.hpp"
 #include "server/meters.hpp"
+#include "server/poller.hpp"
 #include "server/random.hpp"
 #include "server/relay_ports.hpp"
 #include "server/relay_sockets.hpp"
 #include "server/sender.hpp"
 #include "server/shared_reservations.hpp"
 #include "server/stream_clients.hpp"
-#include "server/stream_listener.hpp"
 #include "server/stream_settings.hpp"
-#include "server/udp_poller.hpp"
+#include "server/task_queue.hpp"
 #include "server/udp_socket.hpp"
 
 namespace yuelao::server {
 
 // One thread's share of the server: its own listeners, relays, streams and engine.
-// Nothing on the packet path is shared with another shard.
-class Shard final : private StreamHost {
+// Nothing on the packet path is shared with another shard. What a TCP connection has to
+// show before it is a stream is seen to by a second thread, the entrance's.
+class Shard {
  public:
   // What all shards of a server have in common; outlives them.
   struct Common {
@@ -48,11 +45,14 @@ class Shard final : private StreamHost {
   // Before run(). The kernel keeps a five-tuple on its shard only while the group of
   // listeners stays as it is, so every shard gets all of its own before any serves.
   void add_listener(UdpSocket socket);
-  void add_listener(ListeningSocket socket, Transport transport);
+  void add_listener(ListeningSocket socket, Transport transport) {
+    entrance_.add_listener(std::move(socket), transport);
+  }
   void use(StreamSettings settings) { entrance_.use(std::move(settings)); }
 
-  // Serves on the calling thread until stop().
+  // Each serves on a thread of its own until stop().
   void run();
+  void run_entrance() { entrance_.run(); }
 
   // From any thread; each takes effect between two rounds.
   void reconfigure(turn::Options options, StreamSettings settings);
@@ -60,27 +60,26 @@ class Shard final : private StreamHost {
   void readdress(turn::Options options, turn::RelayDirectory directory);
   // No new calls; calls `drained` on this shard's thread once the last one has ended.
   void drain(std::function<void()> drained);
-  // Ends what is left and returns from run().
+  // Ends what is left and returns from run() and run_entrance().
   void stop();
+  // Both threads have their turn before `answer` is called on one of them.
   void snapshot(std::function<void(const ShardSnapshot&)> answer);
 
  private:
-  using Error = boost::system::error_code;
-
   // A round: read, decide, send, carry out (ARCHITECTURE.md).
-  void wait_for_datagrams();
-  void serve_datagrams();
-  // These say how much they received.
-  std::size_t serve_round();
-  std::size_t visit(turn::SocketRef ref, Now now);
-  std::size_t visit_listener(turn::SocketRef ref, Now now);
-  std::size_t visit_relay(turn::SocketRef ref, Now now);
+  void serve_round();
+  void visit(const Poller::Event& event, Now now);
+  void visit_listener(turn::SocketRef ref, Now now);
+  void visit_relay(turn::SocketRef ref, Now now);
   void report_errors(turn::RelayId relay, UdpSocket& socket, Now now);
+  void visit_stream(const Poller::Event& event, Now now);
+  void take_messages(StreamClient& client, Bytes received, Now now);
   void serve_mailbox();
   void make_room();
   void settle(Now now);
   void flush_sends();
   void flush_handovers();
+  void flush_streams();
   void send_to_stream(const turn::Send& send);
   void count_round(SteadyTime begin);
 
@@ -91,16 +90,12 @@ class Shard final : private StreamHost {
   void carry_out(const turn::CloseClient& command, Now now);
   void carry_out(const turn::Notice& command, Now now);
 
-  void wait_for_tick();
-  void tick();
+  void tick(Now now);
   void close_overdue_streams(Now now);
 
   void on_arrival(Arrival arrival);
-  void on_received(StreamClient& client) override;
-  void on_ended(StreamClient& client) override;
   void end_stream(turn::SocketRef ref, Now now);
 
-  boost::asio::io_context context_{1};
   SystemRandom random_;
   ConnectionLimit& connections_;
   Mailboxes& mailboxes_;
@@ -109,17 +104,17 @@ class Shard final : private StreamHost {
   turn::Outbox outbox_;
   Meters meters_;
   DatagramPool pool_;
-  UdpPoller poller_{context_};
+  Poller poller_;
+  TaskQueue tasks_{[this] { poller_.ring(); }};
   Sender sender_{engine_.counters()};
   std::vector<UdpSocket> listeners_;
   RelaySockets relays_;
-  std::vector<std::unique_ptr<StreamListener>> stream_listeners_;
-  StreamClients streams_{*this};
-  std::vector<turn::SocketRef> writing_;     // streams that got something this flush
-  std::vector<turn::SocketRef> overflowed_;  // streams to end once the sends are out
-  Entrance entrance_{context_, connections_, meters_,
-                     [this](Arrival arrival) { on_arrival(std::move(arrival)); }};
-  boost::asio::steady_timer tick_{context_};
+  StreamClients streams_{poller_};
+  std::vector<turn::SocketRef> writing_;  // streams that got something this flush
+  std::vector<turn::SocketRef> ending_;   // streams to end once the sends are out
+  Entrance entrance_;
+  SteadyTime next_tick_;
+  bool stopped_ = false;
   std::function<void()> drained_;
 };
 

@@ -1,123 +1,153 @@
 #include "server/stream_client.hpp"
 
-#include <algorithm>
-#include <utility>
+#include <sys/socket.h>
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <utility>
 
 namespace yuelao::server {
 namespace {
 
-namespace asio = boost::asio;
-
-constexpr std::size_t input_bytes = std::size_t{4} * 1024;
 void append(std::vector<std::byte>& queue, Bytes bytes) {
   queue.insert(queue.end(), bytes.begin(), bytes.end());
 }
 
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
 }  // namespace
 
-StreamClient::StreamClient(Arrival arrival, turn::SocketRef ref, StreamHost& host)
-    : connection_{std::move(arrival.connection)},
-      host_{host},
-      path_{ref, arrival.tuple},
-      input_{std::move(arrival.received)} {}
+StreamClient::StreamClient(Arrival arrival, turn::SocketRef ref, Poller& poller,
+                           StreamBuffers& buffers)
+    : poller_{poller},
+      buffers_{buffers},
+      socket_{std::move(arrival.socket)},
+      tls_{std::move(arrival.tls)},
+      path_{ref, arrival.tuple} {}
 
-void StreamClient::start() {
-  const auto self = shared_from_this();  // what has arrived may already end it
-  filled_ == 0 ? read() : on_read({}, 0);
+StreamClient::~StreamClient() {
+  for (auto* const held : {&kept_, &queue_, &writing_}) buffers_.give_back(*held);
 }
 
-void StreamClient::read() {
-  make_room();
-  const auto room = asio::buffer(input_.data() + filled_, input_.size() - filled_);
-  connection_->on_stream([&](auto& stream) {
-    stream.async_read_some(room, [self = shared_from_this()](Error error, std::size_t size) {
-      self->on_read(error, size);
-    });
-  });
-}
+std::error_code StreamClient::watch() { return poller_.add(socket_.value(), path_.socket); }
 
-void StreamClient::on_read(Error error, std::size_t size) {
-  if (closed_) return;
-  if (error) return end();
-  filled_ += size;
+std::optional<Bytes> StreamClient::receive(MutableBytes room) {
+  const std::size_t before = kept_.size();
+  std::ranges::copy(kept_, room.begin());
+  buffers_.give_back(kept_);
+  const auto fresh = room.subspan(before);
   // After our goodbye only the client's end of the stream is of interest.
-  if (said_goodbye_ || finishing_) {
-    filled_ = consumed_ = 0;
-  } else {
-    host_.on_received(*this);
+  if (finishing_) {
+    const auto ignored = read(fresh);
+    return ignored ? std::optional{Bytes{}} : std::nullopt;
   }
-  if (!closed_) read();
+  const auto size = tls_ ? decrypt(fresh) : read(fresh.first(StreamBuffers::wire_bytes));
+  if (!size) return std::nullopt;
+  return Bytes{room.first(before + *size)};
 }
 
-// Moves the rest of a message to the front, and grows while messages are longer than
-// the buffer.
-void StreamClient::make_room() {
-  std::copy(input_.begin() + static_cast<std::ptrdiff_t>(consumed_),
-            input_.begin() + static_cast<std::ptrdiff_t>(filled_), input_.begin());
-  filled_ -= std::exchange(consumed_, 0);
-  if (filled_ < input_.size()) return;
-  input_.resize(std::clamp(2 * input_.size(), input_bytes, message_limit));
+void StreamClient::keep(Bytes rest) {
+  if (rest.empty()) return;
+  kept_ = buffers_.take();
+  append(kept_, rest);
+}
+
+// Nothing: the stream has ended. 0: there is nothing to read after all.
+std::optional<std::size_t> StreamClient::read(MutableBytes to) const {
+  const auto size = ::recv(socket_.value(), to.data(), to.size(), MSG_DONTWAIT);
+  if (size > 0) return static_cast<std::size_t>(size);
+  if (size < 0 && (would_block(errno) || errno == EINTR)) return 0;
+  return std::nullopt;
+}
+
+// `to` has room for what one read brings and for what OpenSSL held of a record before.
+std::optional<std::size_t> StreamClient::decrypt(MutableBytes to) {
+  const auto came = read(buffers_.wire());
+  if (!came) return std::nullopt;
+  tls_->give(buffers_.wire().first(*came));
+  std::size_t size = 0;
+  while (true) {
+    const auto read = tls_->read(to.subspan(size));
+    // What came before its end is of no use to a client that has gone.
+    if (!read) return std::nullopt;
+    if (*read == 0) break;
+    size += *read;
+  }
+  // TLS answers some messages by itself.
+  if (!tls_->output().empty() && !write()) return std::nullopt;
+  return size;
 }
 
 StreamClient::Queued StreamClient::queue(const turn::Send& send) {
-  if (finishing_ || closed_) return Queued::dropped;
-  const std::size_t waiting = queue_.size() + writing_.size();
+  if (finishing_) return Queued::dropped;
+  const std::size_t waiting = queue_.size() + unwritten().size();
   const std::size_t size = send.prefix.size() + send.payload.size() + send.padding;
   // Answers are composed whole; only relayed data has a payload.
   const bool relayed = !send.payload.empty();
   if (relayed && waiting + size > relayed_limit) return Queued::dropped;
   if (waiting + size > queue_limit) return Queued::overflowed;
+  if (queue_.empty()) queue_ = buffers_.take();
   append(queue_, send.prefix);
   append(queue_, send.payload);
   queue_.resize(queue_.size() + send.padding);
   return Queued::queued;
 }
 
-void StreamClient::write() {
-  if (!writing_.empty() || closed_) return;
-  if (queue_.empty()) return finishing_ ? say_goodbye() : void();
-  std::swap(queue_, writing_);
-  connection_->on_stream([&](auto& stream) {
-    asio::async_write(
-        stream, asio::buffer(writing_),
-        [self = shared_from_this()](Error error, std::size_t) { self->on_written(error); });
-  });
+bool StreamClient::write() {
+  while (true) {
+    if (unwritten().empty() && !stage()) return false;
+    const Bytes octets = unwritten();
+    if (octets.empty()) break;
+    const auto sent =
+        ::send(socket_.value(), octets.data(), octets.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && !would_block(errno)) return false;
+    written_ += static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+    if (!unwritten().empty()) {
+      watch_for(Poller::Interest::read_and_write);
+      return true;
+    }
+  }
+  watch_for(Poller::Interest::read);
+  if (finishing_) say_goodbye();
+  return true;
 }
 
-void StreamClient::on_written(Error error) {
-  writing_.clear();
-  if (closed_) return;
-  error ? end() : write();
+// Makes what waits ready for the wire. False: TLS is broken.
+bool StreamClient::stage() {
+  written_ = 0;
+  buffers_.give_back(writing_);
+  if (queue_.empty() && (!tls_ || tls_->output().empty())) return true;
+  if (!tls_) {
+    std::swap(writing_, queue_);
+    return true;
+  }
+  auto& records = tls_->output();
+  if (records.capacity() == 0) records = buffers_.take();
+  const bool encrypted = tls_->write(queue_);
+  buffers_.give_back(queue_);
+  std::swap(writing_, records);
+  return encrypted;
 }
 
-void StreamClient::finish() {
-  if (std::exchange(finishing_, true)) return;
-  write();
+void StreamClient::watch_for(Poller::Interest interest) {
+  if (std::exchange(interest_, interest) == interest) return;
+  poller_.watch(socket_.value(), path_.socket, interest);
 }
 
-// Closing with unread octets in the kernel would reset the connection and could take
-// the last answer with it, so the client's own end is awaited (up to the deadline).
+bool StreamClient::finish() {
+  finishing_ = true;
+  return write();
+}
+
 void StreamClient::say_goodbye() {
   if (std::exchange(said_goodbye_, true)) return;
-  if (connection_->tls) {
-    connection_->tls->async_shutdown([self = shared_from_this()](Error) { self->end(); });
-  } else {
-    Error ignored;
-    connection_->socket.shutdown(Connection::Socket::shutdown_send, ignored);
+  if (tls_) {
+    tls_->close();
+    const auto alert = std::exchange(tls_->output(), {});
+    ::send(socket_.value(), alert.data(), alert.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
-}
-
-void StreamClient::end() {
-  if (closed_) return;
-  host_.on_ended(*this);
-}
-
-void StreamClient::close() {
-  closed_ = true;
-  connection_->close();
+  ::shutdown(socket_.value(), SHUT_WR);
 }
 
 }  // namespace yuelao::server

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "protocol/bytes.hpp"
@@ -9,25 +11,15 @@
 #include "protocol/turn/outbox.hpp"
 #include "protocol/turn/socket_ref.hpp"
 #include "server/connection.hpp"
+#include "server/poller.hpp"
+#include "server/stream_buffers.hpp"
 
 namespace yuelao::server {
 
-class StreamClient;
-
-// What a stream client tells its shard, on the shard's thread.
-class StreamHost {
- public:
-  virtual ~StreamHost() = default;
-  // There are new octets: take whole messages off received().
-  virtual void on_received(StreamClient& client) = 0;
-  // It has gone, or broke TLS. Told at most once, and not after close().
-  virtual void on_ended(StreamClient& client) = 0;
-};
-
-// One TURN client's TCP or TLS connection: a bounded input buffer, from which the shard takes
-// messages, and a bounded output queue. Lives as long as the shard or an operation of
-// Asio's holds it.
-class StreamClient : public std::enable_shared_from_this<StreamClient> {
+// One TURN client's TCP or TLS connection: reads as much as has come at once, writes as much
+// as a round brought at once, and holds memory only for what is unfinished, which is bounded
+// both ways.
+class StreamClient {
  public:
   // The longest message with its padding. Far above what a relay can send on without
   // fragments, and all the memory a stranger's half message can hold.
@@ -36,53 +28,58 @@ class StreamClient : public std::enable_shared_from_this<StreamClient> {
   static constexpr std::size_t relayed_limit = std::size_t{64} * 1024;
   // A client that lets even its answers pile up to here is not reading at all.
   static constexpr std::size_t queue_limit = std::size_t{96} * 1024;
+  // What receive() may need.
+  static constexpr std::size_t room_bytes = message_limit + 2 * StreamBuffers::wire_bytes;
 
-  // `host` outlives this.
-  StreamClient(Arrival arrival, turn::SocketRef ref, StreamHost& host);
+  // Poller and buffers outlive this.
+  StreamClient(Arrival arrival, turn::SocketRef ref, Poller& poller, StreamBuffers& buffers);
+  StreamClient(const StreamClient&) = delete;
+  StreamClient& operator=(const StreamClient&) = delete;
+  ~StreamClient();
 
-  // Tells the host of what has arrived already, and reads on.
-  void start();
-
+  // Errors: epoll's.
+  std::error_code watch();
   const turn::ClientPath& path() const { return path_; }
 
-  // What has come and was not consumed yet; lives until on_received() returns.
-  Bytes received() const { return Bytes{input_}.subspan(consumed_, filled_ - consumed_); }
-  void consume(std::size_t size) { consumed_ += size; }
+  // One read: what has come and was not taken yet, in `room` (of room_bytes). Empty: nothing
+  // whole yet. Nothing: the client has gone, or broke TLS.
+  std::optional<Bytes> receive(MutableBytes room);
+  // The beginning of a message, for the next receive(). Less than message_limit.
+  void keep(Bytes rest);
 
-  enum class Queued { queued, dropped, overflowed };
+  enum class Queued : std::uint8_t { queued, dropped, overflowed };
   // Copies the message into the queue; write() sends it. On `overflowed` close it.
   Queued queue(const turn::Send& send);
-  void write();
-  // Writes what is queued, then says goodbye; on_ended() tells when that is done.
-  void finish();
-  // At once, and nothing is told any more.
-  void close();
+  // These write what the kernel takes now, the rest when it takes more. False: it has gone.
+  bool write();
+  // Says goodbye once all is written. The client's own end of the stream is awaited, as
+  // closing with unread octets in the kernel could take the last answer with it.
+  bool finish();
 
   bool finishing() const { return finishing_; }
   // Kept by the shard: when to close it unless it has an allocation.
   SteadyTime deadline;
 
  private:
-  using Error = boost::system::error_code;
-
-  void read();
-  void on_read(Error error, std::size_t size);
-  void make_room();
-  void on_written(Error error);
+  std::optional<std::size_t> read(MutableBytes to) const;
+  std::optional<std::size_t> decrypt(MutableBytes to);
+  Bytes unwritten() const { return Bytes{writing_}.subspan(written_); }
+  bool stage();
+  void watch_for(Poller::Interest interest);
   void say_goodbye();
-  void end();
 
-  std::unique_ptr<Connection> connection_;
-  StreamHost& host_;
+  Poller& poller_;
+  StreamBuffers& buffers_;
+  FileDescriptor socket_;
+  std::unique_ptr<TlsSession> tls_;
   turn::ClientPath path_;
-  std::vector<std::byte> input_;
-  std::size_t filled_ = input_.size();
-  std::size_t consumed_ = 0;
-  std::vector<std::byte> queue_;    // waiting
-  std::vector<std::byte> writing_;  // being written
+  std::vector<std::byte> kept_;     // of a message that is not whole
+  std::vector<std::byte> queue_;    // messages that wait
+  std::vector<std::byte> writing_;  // octets for the wire, from written_ on
+  std::size_t written_ = 0;
+  Poller::Interest interest_ = Poller::Interest::read;
   bool finishing_ = false;
   bool said_goodbye_ = false;
-  bool closed_ = false;
 };
 
 }  // namespace yuelao::server

@@ -4,7 +4,7 @@
 
 namespace yuelao::server {
 
-StreamClient& StreamClients::add(Arrival arrival) {
+std::expected<StreamClient*, std::error_code> StreamClients::add(Arrival arrival) {
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.emplace_back();
@@ -12,9 +12,11 @@ StreamClient& StreamClients::add(Arrival arrival) {
   const std::uint32_t index = free_.back();
   Slot& slot = slots_[index];
   const auto ref = turn::SocketRef::stream(index, ++slot.generation);
-  slot.client = std::make_shared<StreamClient>(std::move(arrival), ref, host_);
+  auto client = std::make_unique<StreamClient>(std::move(arrival), ref, poller_, buffers_);
+  if (const auto error = client->watch()) return std::unexpected{error};
+  slot.client = std::move(client);
   free_.pop_back();
-  return *slot.client;
+  return slot.client.get();
 }
 
 StreamClient* StreamClients::find(turn::SocketRef ref) {
@@ -25,9 +27,8 @@ StreamClient* StreamClients::find(turn::SocketRef ref) {
 
 void StreamClients::remove(turn::SocketRef ref) {
   if (find(ref) == nullptr) return;
-  const auto client = std::exchange(slots_[ref.index].client, nullptr);
+  slots_[ref.index].client.reset();
   free_.push_back(ref.index);
-  client->close();
 }
 
 }  // namespace yuelao::server

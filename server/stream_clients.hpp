@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
+#include <system_error>
 #include <vector>
 
 #include "protocol/turn/socket_ref.hpp"
@@ -13,13 +15,14 @@ namespace yuelao::server {
 // The stream clients of one shard, found by the number the engine knows them by.
 class StreamClients {
  public:
-  // `host` outlives this and every client.
-  explicit StreamClients(StreamHost& host) : host_{host} {}
+  // The poller outlives this.
+  explicit StreamClients(Poller& poller) : poller_{poller} {}
 
-  StreamClient& add(Arrival arrival);
+  // Errors: epoll's; then the connection is closed.
+  std::expected<StreamClient*, std::error_code> add(Arrival arrival);
   // Null when it has gone, or its number now belongs to another.
   StreamClient* find(turn::SocketRef ref);
-  // Closes it. It may live on until Asio's operations on it have ended.
+  // Closes it.
   void remove(turn::SocketRef ref);
 
   std::size_t size() const { return slots_.size() - free_.size(); }
@@ -34,10 +37,11 @@ class StreamClients {
  private:
   struct Slot {
     std::uint32_t generation = 0;
-    std::shared_ptr<StreamClient> client;
+    std::unique_ptr<StreamClient> client;
   };
 
-  StreamHost& host_;
+  Poller& poller_;
+  StreamBuffers buffers_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_;
 };

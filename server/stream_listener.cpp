@@ -51,7 +51,7 @@ std::expected<ListeningSocket, std::error_code> open_stream_listener(const Endpo
   return ListeningSocket{std::move(descriptor), bound.endpoint()};
 }
 
-StreamListener::StreamListener(asio::io_context& context, ListeningSocket socket, Meters& meters,
+StreamListener::StreamListener(asio::io_context& context, ListeningSocket socket, EntranceMeters& meters,
                                Accepted accepted)
     : acceptor_{context, protocol_of(socket.local), socket.descriptor.release()},
       pause_{context},

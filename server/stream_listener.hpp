@@ -28,7 +28,7 @@ class StreamListener {
   using Accepted = std::function<void(boost::asio::ip::tcp::socket)>;
 
   // `meters` outlives this; `accepted` is called on the thread of `context`.
-  StreamListener(boost::asio::io_context& context, ListeningSocket socket, Meters& meters,
+  StreamListener(boost::asio::io_context& context, ListeningSocket socket, EntranceMeters& meters,
                  Accepted accepted);
 
   void start();
@@ -42,7 +42,7 @@ class StreamListener {
 
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer pause_;
-  Meters& meters_;
+  EntranceMeters& meters_;
   Accepted accepted_;
 };
 

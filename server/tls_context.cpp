@@ -1,7 +1,6 @@
 #include "server/tls_context.hpp"
 
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include <array>
@@ -9,13 +8,13 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <new>
 #include <string>
 #include <string_view>
 
 namespace yuelao::server {
 namespace {
 
-namespace ssl = boost::asio::ssl;
 using File = TlsFileError::File;
 
 // In the wire form of ALPN: each name behind its length.
@@ -134,9 +133,10 @@ void restrict(SSL_CTX* context) {
 }  // namespace
 
 std::shared_ptr<TlsContext> load_tls_context(const config::TlsFiles& files) {
-  auto loaded = std::make_shared<TlsContext>(ssl::context{ssl::context::tls_server},
-                                             std::chrono::sys_seconds{});
-  SSL_CTX* const context = loaded->context.native_handle();
+  auto loaded = std::make_shared<TlsContext>();
+  loaded->context.reset(SSL_CTX_new(TLS_server_method()));
+  SSL_CTX* const context = loaded->context.get();
+  if (context == nullptr) throw std::bad_alloc{};
   restrict(context);
   use_certificate(context, files.certificate);
   use_key(context, files);

@@ -1,20 +1,21 @@
 #pragma once
 
+#include <openssl/ssl.h>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 
-#include <boost/asio/ssl/context.hpp>
-
 #include "config/config.hpp"
+#include "server/release.hpp"
 #include "server/start_error.hpp"
 
 namespace yuelao::server {
 
 // A certificate in use. Connections keep the one they began with.
 struct TlsContext {
-  boost::asio::ssl::context context;
+  Owned<SSL_CTX, SSL_CTX_free> context;
   std::chrono::sys_seconds expiry;  // of the server's own certificate
 };
 

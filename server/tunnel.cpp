@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
@@ -46,9 +45,9 @@ void keep_alive(asio::ip::tcp::socket& socket) {
 
 // What goes to the web server before all else.
 std::vector<std::byte> first_octets(FrontDoor::WebVisit& visit) {
-  auto received = std::move(visit.arrival.received);
+  auto received = std::move(visit.received);
   if (visit.announcement == config::ProxyProtocol::off) return received;
-  const auto& tuple = visit.arrival.tuple;
+  const auto& tuple = visit.tuple;
   edge::ComposedProxyHeader room;
   const auto header = edge::compose_proxy_header({tuple.client, tuple.server}, room);
   received.insert(received.begin(), header.begin(), header.end());
@@ -60,7 +59,7 @@ std::vector<std::byte> first_octets(FrontDoor::WebVisit& visit) {
 Tunnel::Tunnel(asio::io_context& io, FrontDoor::WebVisit visit, Ended ended)
     : deadline{from_now(connect_time)},
       io_{io},
-      client_{std::move(visit.arrival.connection)},
+      client_{std::move(visit.client)},
       first_{first_octets(visit)},
       to_{visit.to},
       server_{io},
@@ -83,20 +82,15 @@ asio::awaitable<void> Tunnel::run() {
     end(Ending::unreachable);
     co_return;
   }
-  if (client_->tls) {
-    asio::co_spawn(io_, pump(*client_->tls, server_), asio::detached);
-    asio::co_spawn(io_, pump(server_, *client_->tls), asio::detached);
-  } else {
-    asio::co_spawn(io_, pump(client_->socket, server_), asio::detached);
-    asio::co_spawn(io_, pump(server_, client_->socket), asio::detached);
-  }
+  asio::co_spawn(io_, pump_to_server(), asio::detached);
+  asio::co_spawn(io_, pump_to_client(), asio::detached);
 }
 
 asio::awaitable<bool> Tunnel::connect() {
   const asio::ip::tcp::endpoint to{asio::ip::make_address(to_.address.to_string()), to_.port};
   const auto [refused] = co_await server_.async_connect(to, as_result);
   if (refused || closed_) co_return false;
-  keep_alive(client_->socket);
+  keep_alive(client_->socket());
   keep_alive(server_);
   deadline = from_now(longest_silence);
   const auto [error, size] = co_await asio::async_write(server_, asio::buffer(first_), as_result);
@@ -104,35 +98,45 @@ asio::awaitable<bool> Tunnel::connect() {
   co_return !error;
 }
 
-template <class From, class To>
-asio::awaitable<void> Tunnel::pump(From& from, To& to) {
+// A reset is passed on as what it is: the end of everything.
+asio::awaitable<void> Tunnel::pump_to_server() {
   const auto self = shared_from_this();
   std::vector<std::byte> buffer(buffer_bytes);
   while (!closed_) {
-    const auto [ended, size] = co_await from.async_read_some(asio::buffer(buffer), as_result);
+    const auto [ended, size] = co_await client_->read_some(buffer);
     if (closed_) co_return;
-    // A reset is passed on as what it is: the end of everything.
     if (ended && ended != asio::error::eof) co_return end(Ending::done);
     if (ended) break;
     const auto [error, written] =
-        co_await asio::async_write(to, asio::buffer(buffer, size), as_result);
+        co_await asio::async_write(server_, asio::buffer(buffer, size), as_result);
     if (closed_) co_return;
     if (error) co_return end(Ending::done);
-    deadline = from_now(ways_open_ == 2 ? std::chrono::seconds{longest_silence} : half_open_time);
+    on_moved();
   }
-  if (!closed_) say_goodbye(to);
-}
-
-void Tunnel::say_goodbye(Socket& to) {
   Error ignored;
-  to.shutdown(Socket::shutdown_send, ignored);
+  server_.shutdown(Socket::shutdown_send, ignored);
   one_way_ended();
 }
 
-template <class Stream>
-void Tunnel::say_goodbye(Stream& to) {
-  deadline = from_now(half_open_time);
-  to.async_shutdown([self = shared_from_this()](Error) { self->end(Ending::done); });
+asio::awaitable<void> Tunnel::pump_to_client() {
+  const auto self = shared_from_this();
+  std::vector<std::byte> buffer(buffer_bytes);
+  while (!closed_) {
+    const auto [ended, size] = co_await server_.async_read_some(asio::buffer(buffer), as_result);
+    if (closed_) co_return;
+    if (ended && ended != asio::error::eof) co_return end(Ending::done);
+    if (ended) break;
+    const auto error = co_await client_->write(Bytes{buffer}.first(size));
+    if (closed_) co_return;
+    if (error) co_return end(Ending::done);
+    on_moved();
+  }
+  co_await client_->say_goodbye();
+  if (!closed_) one_way_ended();
+}
+
+void Tunnel::on_moved() {
+  deadline = from_now(ways_open_ == 2 ? std::chrono::seconds{longest_silence} : half_open_time);
 }
 
 void Tunnel::one_way_ended() {

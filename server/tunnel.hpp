@@ -13,8 +13,7 @@ namespace yuelao::server {
 
 // A connection that is the web server's: octets pass both ways as they are, each way with a
 // buffer of its own that is only filled again once it has been written, so that a slow reader
-// slows its sender and nobody else. The end of one way leaves the other open, but for TLS that
-// ends here: it has no half-open state that browsers and OpenSSL agree on.
+// slows its sender and nobody else. The end of one way leaves the other open for a while.
 class Tunnel : public std::enable_shared_from_this<Tunnel> {
  public:
   enum class Ending : std::uint8_t { done, unreachable };
@@ -35,11 +34,9 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<bool> connect();
-  template <class From, class To>
-  boost::asio::awaitable<void> pump(From& from, To& to);
-  void say_goodbye(Socket& to);
-  template <class Stream>
-  void say_goodbye(Stream& to);
+  boost::asio::awaitable<void> pump_to_server();
+  boost::asio::awaitable<void> pump_to_client();
+  void on_moved();
   void one_way_ended();
   void end(Ending ending);
 

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
-#include <boost/asio/io_context.hpp>
 #include <set>
 
 #include "server/random.hpp"
@@ -33,8 +32,7 @@ std::uint16_t free_ports(std::uint16_t count) {
 
 struct World {
   std::uint16_t first = free_ports(8);
-  boost::asio::io_context context;
-  UdpPoller poller{context};
+  Poller poller;
   SystemRandom random;
   SharedReservations reservations{2};
   RelaySockets relays{{{.advertised = loopback, .bound = loopback}},
@@ -117,13 +115,13 @@ TEST_CASE("an open relay is polled under its number") {
   World world;
   const auto opened = world.relays.open({5, 77}, Family::ipv4);
   REQUIRE(opened.has_value());
-  CHECK(world.poller.ready().empty());
+  CHECK(world.poller.wait({}).empty());
   test::UdpWire{loopback, *opened}.send(as_bytes("hello"));
-  const auto ready = world.poller.ready();  // loopback delivers before sendto(2) returns
+  const auto ready = world.poller.wait({});  // loopback delivers before sendto(2) returns
   REQUIRE(ready.size() == 1);
-  CHECK(ready[0] == turn::SocketRef::relay({5, 77}));
+  CHECK(ready[0].ref == turn::SocketRef::relay({5, 77}));
   world.relays.close({5, 77});
-  CHECK(world.poller.ready().empty());
+  CHECK(world.poller.wait({}).empty());
 }
 
 TEST_CASE("relays follow the machine's addresses, and those that are open stay open") {
@@ -160,12 +158,12 @@ TEST_CASE("a pair of ports is opened as one relay and one that is held") {  // R
   // What comes before anybody has it waits for nobody, and wakes nobody.
   test::UdpWire peer{loopback, next};
   peer.send(as_bytes("too early"));
-  CHECK(world.poller.ready().empty());
+  CHECK(world.poller.wait({}).empty());
 
   REQUIRE(world.relays.open_reserved({1, 5}, token(1)) == next);
-  CHECK(world.poller.ready().empty());
+  CHECK(world.poller.wait({}).empty());
   peer.send(as_bytes("in time"));
-  REQUIRE(world.poller.ready().size() == 1);
+  REQUIRE(world.poller.wait({}).size() == 1);
   DatagramPool pool;
   const auto received = world.relays.find({1, 5})->receive(pool, 8);
   REQUIRE(received.size() == 1);

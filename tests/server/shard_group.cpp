@@ -44,7 +44,10 @@ ShardGroup::ShardGroup(const config::Config& config, unsigned shards,
       shard->add_listener(std::move(socket), transport);
     }
   }
-  for (const auto& shard : shards_) threads_.emplace_back([&shard = *shard] { shard.run(); });
+  for (const auto& shard : shards_) {
+    threads_.emplace_back([&shard = *shard] { shard.run(); });
+    threads_.emplace_back([&shard = *shard] { shard.run_entrance(); });
+  }
 }
 
 ShardGroup::~ShardGroup() { stop(); }
