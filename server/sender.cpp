@@ -194,6 +194,7 @@ void Sender::transmit(UdpSocket& socket, std::size_t messages) {
                                 static_cast<unsigned>(messages - done), MSG_DONTWAIT);
     if (sent > 0) {
       done += static_cast<std::size_t>(sent);
+      if (done < messages) socket.note_error();  // what stopped it is not said
       continue;
     }
     if (errno == EINTR) continue;

@@ -25,9 +25,9 @@ TEST_CASE("the packet path allocates no memory") {
   const auto send = writer.add(attribute::data, as_bytes("data")).finish();
   const auto bound_peer = endpoint("192.0.78.1:7000"), other_peer = endpoint("192.0.78.2:1");
   Client dual{world, "203.0.112.9:2"};
-  REQUIRE(code_of(dual.request(Method::allocate, [](stun::MessageWriter& writer) {
-            requesting_udp()(writer);
-            writer.add(attribute::additional_address_family, Family::ipv6);
+  REQUIRE(code_of(dual.request(Method::allocate, [](stun::MessageWriter& ask) {
+            requesting_udp()(ask);
+            ask.add(attribute::additional_address_family, Family::ipv6);
           })) == 0);
   const auto v6_relay = world.opened.back();
   const auto v6_peer = endpoint("[2001:470:7::1]:1");

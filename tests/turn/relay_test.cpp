@@ -173,7 +173,7 @@ TEST_CASE("a Send indication with what is missing or not understood is dropped")
   CHECK(send([&](stun::MessageWriter& writer) {
           to_peer(peer)(writer);
           data(writer);
-          writer.add(stun::Attribute<Bytes>{{0x001A}}, Bytes{});  // DONT-FRAGMENT
+          writer.add(stun::Attribute<Bytes>{{0x7F01}}, Bytes{});
         }).empty());
   CHECK(world.drops(Drop::unknown_attribute) == 1);
 }
@@ -215,7 +215,11 @@ TEST_CASE("between two relays of this server both permissions are asked for") { 
 
 TEST_CASE("a relay of another shard is handed what is for it") {
   World first;
-  World second{default_options(), {.quota = first.quota, .directory = first.directory, .shard = 1}};
+  World second{default_options(),
+               {.quota = first.quota,
+                .directory = first.directory,
+                .reservations = first.reservations,
+                .shard = 1}};
   second.next_port = 60000;
   auto alice = allocated(first, "203.0.112.9:1");
   auto bob = allocated(second, "203.0.112.9:2");
