@@ -127,6 +127,29 @@ Read<void> check_web_server(const Element& root, const Config& config) {
   return {};
 }
 
+// RFC 8489 §10: an address a family, and the domain only says more about them.
+Read<void> check_alternate_server(const Element& root, const Config& config) {
+  const auto* section = root.find("alternate_server");
+  if (!section) return {};
+  const auto& servers = config.turn.alternate_server.addresses;
+  if (servers.empty()) {
+    return std::unexpected{Problem{place(root, "alternate_server"),
+                                   "`alternate_server` needs its `addresses`: add one, or one of "
+                                   "each family."}};
+  }
+  for (std::size_t i = 1; i < servers.size(); ++i) {
+    const bool again = std::any_of(servers.begin(), servers.begin() + static_cast<long>(i),
+                                   [&](const Endpoint& earlier) {
+                                     return earlier.address.family() == servers[i].address.family();
+                                   });
+    if (!again) continue;
+    return std::unexpected{Problem{item_place(*section, "addresses", i),
+                                   "an address of this family is there already: keep one IPv4 and "
+                                   "one IPv6 address."}};
+  }
+  return {};
+}
+
 }  // namespace
 
 Read<void> check_together(const Element& root, const Config& config) {
@@ -147,7 +170,8 @@ Read<void> check_together(const Element& root, const Config& config) {
   }
   if (const auto done = check_credential_service(root, config); !done) return done;
   if (const auto done = check_listeners(root, config); !done) return done;
-  return check_web_server(root, config);
+  if (const auto done = check_web_server(root, config); !done) return done;
+  return check_alternate_server(root, config);
 }
 
 std::vector<Problem> second_thoughts(const Element& root, const Config& config) {

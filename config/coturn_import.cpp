@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint32_t most_allocations = 1'000'000;
 constexpr std::uint32_t most_nonce_seconds = 24 * 3600;
 constexpr std::size_t longest_user_name_bytes = 508;  // RFC 8489 §14.3
-constexpr std::size_t longest_realm_bytes = 763;      // RFC 8489 §14.9
+constexpr std::size_t longest_password_bytes = 763;
 constexpr std::string_view blanks = " \t";
 
 std::string_view trimmed(std::string_view text) {
@@ -91,7 +91,7 @@ Done user(CoturnImport& import, Option option) {
     return {};
   }
   element.text = password;
-  auto prepared = read_prepared(element, longest_realm_bytes);
+  auto prepared = read_prepared(element, longest_password_bytes);
   if (!prepared) return std::unexpected{prepared.error()};
   // The last of two with one name counts.
   std::erase_if(import.users, [&](const auto& one) { return one.first == *name; });
@@ -100,7 +100,7 @@ Done user(CoturnImport& import, Option option) {
 }
 
 Done realm(CoturnImport& import, Option option) {
-  return keep(read_prepared(scalar(option), longest_realm_bytes),
+  return keep(read_realm(scalar(option)),
               [&](std::string value) { import.realm = std::move(value); });
 }
 
@@ -138,10 +138,11 @@ using I = CoturnImport&;
 using O = Option;
 
 constexpr NumberBounds ports{1, 65535};
+constexpr NumberBounds relay_ports{1024, 65535};  // as `relay.ports` takes them
 
 Done relay_port(I import, O option, std::uint32_t& to) {
   import.relay_ports_at = option.value_at;
-  return read_into(to, option, ports);
+  return read_into(to, option, relay_ports);
 }
 
 constexpr std::array importers{

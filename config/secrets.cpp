@@ -90,6 +90,27 @@ Read<std::string> read_prepared(const Element& element, std::size_t longest_byte
   return std::move(*prepared);
 }
 
+Read<std::string> read_software_text(const Element& element) {
+  constexpr std::size_t most_characters = 127;
+  constexpr std::size_t most_octets = 4 * most_characters;  // all that an answer can carry
+  auto text = read_prepared(element, most_octets);
+  if (!text) return text;
+  const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; };
+  const auto characters = std::ranges::count_if(*text, begins);
+  if (static_cast<std::size_t>(characters) > most_characters) {
+    return problem(element, "this is too long: at most 127 characters fit.");
+  }
+  return text;
+}
+
+Read<std::string> read_realm(const Element& element) {
+  auto realm = read_software_text(element);
+  if (realm && realm->find_first_of("\"\\") != std::string::npos) {
+    return problem(element, "a realm has neither quotes nor backslashes: leave them out.");
+  }
+  return realm;
+}
+
 Read<Secret> SecretReader::from_file(const Element& element) {
   const auto text = read_text(element);
   if (!text) return std::unexpected{text.error()};

@@ -39,6 +39,11 @@ class SecretReader {
 // compared or hashed; clients do the same.
 Read<std::string> read_prepared(const Element& element, std::size_t longest_bytes);
 
+// The same for SOFTWARE (RFC 8489 §14.14) and realms (§14.9): fewer than 128 characters, and in
+// a realm none that would have to be quoted.
+Read<std::string> read_software_text(const Element& element);
+Read<std::string> read_realm(const Element& element);
+
 // The keys an item of `users`, and of `secrets` and `credentials.keys`, may have.
 extern const std::vector<std::string> user_keys;
 extern const std::vector<std::string> secret_keys;

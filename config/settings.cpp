@@ -19,8 +19,6 @@ constexpr DurationBounds lifetimes{1s, 24h};
 constexpr DurationBounds credential_lifetimes{1s, 24h * 3650};
 constexpr DurationBounds drain{0s, 24h};
 constexpr DurationBounds address_checks{0s, 24h};
-// RFC 8489 §14.9 and §14.14: under 128 characters, which may be up to 763 octets.
-constexpr std::size_t longest_quoted_bytes = 763;
 
 template <typename From, typename To>
 Read<void> assign(Read<From> value, To& to) {
@@ -57,6 +55,11 @@ Read<void> choose(const Element& element, const std::array<std::string_view, n>&
 Read<void> read_relay_ports(const Element& element, Draft& draft) {
   const auto ports = read_ports(element);
   if (!ports) return std::unexpected{ports.error()};
+  // RFC 8656 §7.2: nobody is to run a standard service behind a relay.
+  if (ports->first < 1024) {
+    return problem(element,
+                   "ports below 1024 are for well-known services: begin at 1024 or above.");
+  }
   draft.config.relay.first_port = ports->first;
   draft.config.relay.last_port = ports->last;
   return {};
@@ -76,7 +79,7 @@ TlsFiles& tls(Draft& draft) {
 }
 
 Read<void> read_software(const Element& element, Draft& draft) {
-  auto text = read_prepared(element, longest_quoted_bytes);
+  auto text = read_software_text(element);
   if (!text) return std::unexpected{std::move(text.error())};
   if (*text == "off") {
     draft.config.turn.software.reset();
@@ -160,10 +163,8 @@ constexpr std::array all_settings{
             [](E element, D draft) {
               return choose(element, proxy_protocols, web_server(draft).proxy_protocol);
             }},
-    Setting{"realm",
-            [](E element, D draft) {
-              return assign(read_prepared(element, longest_quoted_bytes), draft.config.turn.realm);
-            }},
+    Setting{"realm", [](E element,
+                        D draft) { return assign(read_realm(element), draft.config.turn.realm); }},
     Setting{"users",
             [](E element, D draft) {
               return assign(draft.secrets.users(element), draft.config.turn.credentials.users);
@@ -268,6 +269,15 @@ constexpr std::array all_settings{
     Setting{"drain_timeout",
             [](E element, D draft) {
               return assign(read_duration(element, drain), draft.config.drain_timeout);
+            }},
+    Setting{"alternate_server.addresses",
+            [](E element, D draft) {
+              return assign(read_list(element, read_address_or_endpoint),
+                            draft.config.turn.alternate_server.addresses);
+            }},
+    Setting{"alternate_server.domain",
+            [](E element, D draft) {
+              return assign(read_host_name(element), draft.config.turn.alternate_server.domain);
             }},
     Setting{"threads",
             [](E element, D draft) {

@@ -238,6 +238,18 @@ Read<Endpoint> read_destination(const Element& element) {
       backquoted(*text) + " is not an address with a port: write 127.0.0.1:8443 or [::1]:8443.");
 }
 
+Read<Endpoint> read_address_or_endpoint(const Element& element) {
+  const auto text = read_text(element);
+  if (!text) return std::unexpected{text.error()};
+  if (const auto address = IpAddress::parse(*text)) return Endpoint{*address, 0};
+  if (const auto endpoint = Endpoint::parse(*text); endpoint && endpoint->port != 0) {
+    return *endpoint;
+  }
+  return problem(element, backquoted(*text) +
+                              " is not an address, with a port or without: write 203.0.113.6, "
+                              "203.0.113.6:443 or \"[2001:db8::6]:443\".");
+}
+
 Read<std::string> read_host_name(const Element& element) {
   auto text = read_text(element);
   if (!text) return text;

@@ -50,6 +50,8 @@ Read<ExternalAddress> read_external_address(const Element& element);
 extern const std::vector<std::string> external_address_keys;
 // "127.0.0.1:8443" or "[::1]:8443"
 Read<Endpoint> read_destination(const Element& element);
+// "203.0.113.6" (port 0), "203.0.113.6:443", "2001:db8::6" or "[2001:db8::6]:443"
+Read<Endpoint> read_address_or_endpoint(const Element& element);
 // "turn.example.org", made lower case
 Read<std::string> read_host_name(const Element& element);
 // An address and port to serve HTTP on, such as `example`, or "off".

@@ -1,12 +1,15 @@
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
 #include "fuzz/promise.hpp"
 #include "protocol/stun/attributes.hpp"
 #include "protocol/stun/credentials.hpp"
+#include "protocol/stun/integrity.hpp"
 #include "protocol/stun/message_writer.hpp"
+#include "protocol/stun/security_features.hpp"
 #include "protocol/turn/engine.hpp"
 
 // Drives one engine with a script of requests, data, time and world events read from
@@ -20,6 +23,7 @@ using fuzz::promise;
 namespace attribute = stun::attribute;
 
 constexpr std::size_t client_count = 4;
+constexpr stun::Attribute<Bytes> password_algorithms{attribute::password_algorithms.type};
 
 IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
 
@@ -138,15 +142,56 @@ class Driver {
     stun::MessageWriter writer{buffer, method, stun::Class::request,
                                stun::TransactionId::from_random(id)};
     add_attributes(writer, method);
-    const auto nonce =
-        NonceSigner{options_.nonce_key, options_.realm, options_.nonce_lifetime}.make(
-            from.tuple.client, now_.wall);
-    writer.add(attribute::username, user)
-        .add(attribute::realm, std::string_view{options_.realm})
-        .add(attribute::nonce, std::string_view{nonce.data(), nonce.size()})
-        .add_integrity(stun::long_term_key(user, options_.realm, alice ? "wonderland" : "builder"));
+    sign(writer, user, from.tuple.client);
     engine_.on_client_message(from, writer.finish(), now_, out_);
     settle();
+    expected_.reset();
+  }
+
+  // In every way that RFC 8489 §9.2 knows, and now and then in none.
+  void sign(stun::MessageWriter& writer, std::string_view user, const Endpoint& client) {
+    const auto nonce =
+        NonceSigner{options_.nonce_key, options_.realm, options_.nonce_lifetime}.make(
+            client, {.password_algorithms = script_.choose(8) != 7, .user_anonymity = true},
+            now_.wall);
+    const auto algorithm =
+        script_.choose(2) == 0 ? stun::KeyAlgorithm::md5 : stun::KeyAlgorithm::sha256;
+    const auto way = script_.choose(6);
+    if (script_.choose(2) == 0) {
+      writer.add(attribute::username, user);
+    } else {
+      writer.add(attribute::userhash, stun::user_hash(user, options_.realm));
+    }
+    const std::string_view text{nonce.data(), nonce.size()};
+    writer.add(attribute::realm, std::string_view{options_.realm}).add(attribute::nonce, text);
+    const std::string_view password = user == "alice" ? "wonderland" : "builder";
+    if (way == 5) return add_anything(writer, {algorithm, user, options_.realm, password});
+
+    const bool chosen = way < 3 && stun::security_features_of(text).password_algorithms;
+    const stun::LongTermKey key{chosen ? algorithm : stun::KeyAlgorithm::md5, user, options_.realm,
+                                password};
+    expected_ = Expected{key, chosen};
+    if (chosen) {
+      writer.add(password_algorithms, Authentication::offered_algorithms())
+          .add(attribute::password_algorithm, {static_cast<std::uint16_t>(algorithm), {}});
+    }
+    if (way != 1) writer.add_integrity(key.bytes());
+    if (way <= 1 || way == 3) writer.add_integrity_sha256(key.bytes());
+  }
+
+  // What may be right by accident, and is signed.
+  void add_anything(stun::MessageWriter& writer, const stun::LongTermKey& key) {
+    const auto maybe = [&](stun::AttributeType type) {
+      if (script_.choose(2) == 0) {
+        writer.add(stun::Attribute<Bytes>{type}, script_.take(script_.choose(36)));
+      }
+    };
+    maybe(attribute::password_algorithms.type);
+    maybe(attribute::password_algorithm.type);
+    maybe(attribute::userhash.type);
+    maybe(attribute::message_integrity.type);
+    maybe(attribute::message_integrity_sha256.type);
+    writer.add_integrity_sha256(key.bytes(), 16 + 4 * script_.choose(5));
   }
 
   void add_attributes(stun::MessageWriter& writer, stun::Method method) {
@@ -256,7 +301,18 @@ class Driver {
             "quota and tables agree");
   }
 
+  // Who gives the right credentials is known, and told so in a way that he understands.
+  void check_signed(const Send& send) const {
+    const auto answer = stun::Message::parse(send.prefix);
+    if (!expected_ || !answer || answer->message_class() == stun::Class::indication) return;
+    const auto& [key, sha256] = *expected_;
+    const auto integrity = sha256 ? stun::verify_integrity_sha256(*answer, key.bytes())
+                                  : stun::verify_integrity(*answer, key.bytes());
+    promise(integrity == stun::Integrity::valid, "an answer is signed as its request was");
+  }
+
   void check(const Send& send) const {
+    check_signed(send);
     if (send.from.kind != SocketRef::Kind::relay) return;
     const auto policy = PeerPolicy{options_.peers}.judge(send.to.address);
     promise(policy != PeerPolicy::Verdict::forbidden, "a forbidden peer is never sent to");
@@ -297,7 +353,13 @@ class Driver {
     engine_.on_relay_opened(relay, std::unexpected{RelayFailure::no_port}, now_, out_);
   }
 
+  struct Expected {
+    stun::LongTermKey key;
+    bool sha256;
+  };
+
   Script script_;
+  std::optional<Expected> expected_;
   Options options_ = fuzz_options();
   Now now_{SteadyTime{1000s}, WallTime{1'800'000'000s}};
   CountingRandom random_;

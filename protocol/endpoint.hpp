@@ -73,7 +73,7 @@ enum class Transport : std::uint8_t { udp, tcp, tls };
 inline constexpr std::size_t transport_count = 3;
 std::string_view name(Transport transport);
 
-// RFC 8656 §2.2: what identifies an allocation.
+// RFC 8656 §3.2: what identifies an allocation.
 struct FiveTuple {
   Transport transport = Transport::udp;
   Endpoint client;

@@ -55,8 +55,8 @@ asio::awaitable<Connection::Transfer> Connection::read_some(MutableBytes to) {
 
 asio::awaitable<Connection::Error> Connection::write(Bytes plain) {
   if (!tls_) {
-    const auto [error, size] = co_await asio::async_write(
-        socket_, asio::buffer(plain.data(), plain.size()), as_result);
+    const auto [error, size] =
+        co_await asio::async_write(socket_, asio::buffer(plain.data(), plain.size()), as_result);
     co_return error;
   }
   if (!tls_->write(plain)) co_return Error{asio::error::connection_aborted};
@@ -99,8 +99,7 @@ void Connection::decrypt_rest(std::vector<std::byte>& received) {
 asio::awaitable<Connection::Error> Connection::flush() {
   const auto octets = std::exchange(tls_->output(), {});
   if (octets.empty()) co_return Error{};
-  const auto [error, size] =
-      co_await asio::async_write(socket_, asio::buffer(octets), as_result);
+  const auto [error, size] = co_await asio::async_write(socket_, asio::buffer(octets), as_result);
   co_return error;
 }
 

@@ -49,8 +49,9 @@ Entrance::Entrance(ConnectionLimit& connections, Arrived arrived)
 
 void Entrance::add_listener(ListeningSocket socket, Transport transport) {
   listeners_.push_back(std::make_unique<StreamListener>(
-      io_, std::move(socket), meters_,
-      [this, transport](asio::ip::tcp::socket accepted) { accept(std::move(accepted), transport); }));
+      io_, std::move(socket), meters_, [this, transport](asio::ip::tcp::socket accepted) {
+        accept(std::move(accepted), transport);
+      }));
 }
 
 void Entrance::run() {

@@ -68,6 +68,22 @@ bool segmentation_unsupported(int error) { return error == EIO; }
 // IPv6 only: IPv4 has no such control message.
 void forbid_fragments(msghdr& header) { add_control(header, IPPROTO_IPV6, IPV6_DONTFRAG, int{1}); }
 
+// How many left. The fewer headers and vectors the kernel has to copy, the cheaper: most of
+// what is relayed is one datagram in one piece.
+int send_messages(int descriptor, std::span<mmsghdr> messages) {
+  if (messages.size() > 1) {
+    return ::sendmmsg(descriptor, messages.data(), static_cast<unsigned>(messages.size()),
+                      MSG_DONTWAIT);
+  }
+  const msghdr& header = messages[0].msg_hdr;
+  const bool plain = header.msg_iovlen == 1 && header.msg_controllen == 0;
+  const auto sent =
+      plain ? ::sendto(descriptor, header.msg_iov->iov_base, header.msg_iov->iov_len, MSG_DONTWAIT,
+                       static_cast<const sockaddr*>(header.msg_name), header.msg_namelen)
+            : ::sendmsg(descriptor, &header, MSG_DONTWAIT);
+  return sent < 0 ? -1 : 1;
+}
+
 }  // namespace
 
 void Sender::add(UdpSocket& socket, const turn::Send& send) {
@@ -162,12 +178,12 @@ mmsghdr& Sender::compose(Run run, std::size_t message) {
   header.msg_name = destinations_[message].data();
   header.msg_namelen = destinations_[message].size();
   header.msg_iov = &vectors_[parts_of_send * run.first];
-  header.msg_iovlen = parts_of_send * run.count;
   for (std::size_t i = run.first; i < run.first + run.count; ++i) {
     const turn::Send& send = *entries_[i].send;
-    vectors_[parts_of_send * i] = vector_of(send.prefix);
-    vectors_[parts_of_send * i + 1] = vector_of(send.payload);
-    vectors_[parts_of_send * i + 2] = vector_of(Bytes{zeros}.first(send.padding));
+    // The kernel would look at each of them, so what is empty is left out.
+    for (const Bytes part : {send.prefix, send.payload, Bytes{zeros}.first(send.padding)}) {
+      if (!part.empty()) header.msg_iov[header.msg_iovlen++] = vector_of(part);
+    }
   }
 
   header.msg_control = controls_[message].octets.data();
@@ -190,8 +206,7 @@ void Sender::transmit(UdpSocket& socket, std::size_t messages) {
   std::size_t failed = messages;  // the message whose first attempt did
   while (done < messages) {
     ++system_calls_;
-    const int sent = ::sendmmsg(socket.descriptor(), &headers_[done],
-                                static_cast<unsigned>(messages - done), MSG_DONTWAIT);
+    const int sent = send_messages(socket.descriptor(), {&headers_[done], messages - done});
     if (sent > 0) {
       done += static_cast<std::size_t>(sent);
       if (done < messages) socket.note_error();  // what stopped it is not said

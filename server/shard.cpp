@@ -138,7 +138,7 @@ void Shard::visit(const Poller::Event& event, Now now) {
 void Shard::visit_listener(SocketRef ref, Now now) {
   UdpSocket& socket = listeners_[ref.index];
   turn::ClientPath path{ref, {Transport::udp, {}, socket.local()}};
-  for (const Received& received : socket.receive(pool_, listener_visit)) {
+  for (const Received& received : socket.receive_likely(pool_, listener_visit)) {
     path.tuple.client = received.from;
     if (socket.wildcard()) path.tuple.server.address = received.to;
     received.for_each_datagram([&](Bytes datagram) {
@@ -153,7 +153,7 @@ void Shard::visit_relay(SocketRef ref, Now now) {
   const turn::RelayId id{ref.index, ref.generation};
   UdpSocket* const socket = relays_.find(id);
   if (socket == nullptr) return;
-  for (const Received& received : socket->receive(pool_, relay_visit)) {
+  for (const Received& received : socket->receive_likely(pool_, relay_visit)) {
     received.for_each_datagram([&](Bytes datagram) {
       make_room();
       engine_.on_peer_datagram(id, received.from, datagram, now, outbox_);

@@ -51,8 +51,8 @@ std::expected<ListeningSocket, std::error_code> open_stream_listener(const Endpo
   return ListeningSocket{std::move(descriptor), bound.endpoint()};
 }
 
-StreamListener::StreamListener(asio::io_context& context, ListeningSocket socket, EntranceMeters& meters,
-                               Accepted accepted)
+StreamListener::StreamListener(asio::io_context& context, ListeningSocket socket,
+                               EntranceMeters& meters, Accepted accepted)
     : acceptor_{context, protocol_of(socket.local), socket.descriptor.release()},
       pause_{context},
       meters_{meters},

@@ -13,6 +13,10 @@ namespace {
 
 TlsSession& session_of(BIO* bio) { return *static_cast<TlsSession*>(BIO_get_data(bio)); }
 
+// What OpenSSL may have to say by itself, to a client that does not listen: each renegotiation
+// that is asked for is refused with an alert.
+constexpr std::size_t unread_limit = std::size_t{16} * 1024;
+
 int clamped(std::size_t size) { return static_cast<int>(std::min<std::size_t>(size, INT_MAX)); }
 
 // What the last operation on `ssl` with this result means for a reader or a handshake.
@@ -45,12 +49,13 @@ TlsSession::Handshake TlsSession::handshake() {
 }
 
 std::expected<std::size_t, TlsSession::End> TlsSession::read(MutableBytes to) {
+  if (output_.size() > unread_limit) return std::unexpected{End::broken};
   ERR_clear_error();
   const int result = SSL_read(ssl_.get(), to.data(), clamped(to.size()));
   if (result > 0) return static_cast<std::size_t>(result);
   if (wants_more(ssl_.get(), result)) return 0;
   return std::unexpected{SSL_get_error(ssl_.get(), result) == SSL_ERROR_ZERO_RETURN ? End::closed
-                                                                                   : End::broken};
+                                                                                    : End::broken};
 }
 
 bool TlsSession::write(Bytes plain) {

@@ -6,6 +6,7 @@
 #include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -88,6 +89,19 @@ std::expected<Endpoint, std::error_code> bind_socket(int descriptor, const Endpo
   return address.endpoint();
 }
 
+// How many of the headers were filled; what recvmmsg(2) does to one of them costs more than
+// recvmsg(2) does.
+int read_messages(int descriptor, std::span<mmsghdr> headers) {
+  if (headers.size() != 1) {
+    return ::recvmmsg(descriptor, headers.data(), static_cast<unsigned>(headers.size()),
+                      MSG_DONTWAIT, nullptr);
+  }
+  const auto size = ::recvmsg(descriptor, &headers[0].msg_hdr, MSG_DONTWAIT);
+  if (size < 0) return -1;
+  headers[0].msg_len = static_cast<unsigned>(size);
+  return 1;
+}
+
 template <class T>
 T control_value(const cmsghdr* control) {
   T value{};
@@ -142,8 +156,7 @@ std::expected<UdpSocket, std::error_code> UdpSocket::open_relay(const Endpoint& 
 
 std::span<const Received> UdpSocket::receive(DatagramPool& pool, std::size_t limit) {
   const auto headers = pool.prepare(limit);
-  const int count = ::recvmmsg(descriptor_.value(), headers.data(),
-                               static_cast<unsigned>(headers.size()), MSG_DONTWAIT, nullptr);
+  const int count = read_messages(descriptor_.value(), headers);
   if (count <= 0) {
     note_error();  // also of a call that found nothing where epoll had seen something
     return {};
@@ -153,6 +166,13 @@ std::span<const Received> UdpSocket::receive(DatagramPool& pool, std::size_t lim
     read_control(headers[i].msg_hdr, received[i]);
   }
   judge_merging(received);
+  return received;
+}
+
+std::span<const Received> UdpSocket::receive_likely(DatagramPool& pool, std::size_t limit) {
+  const std::size_t wanted = std::min(likely_, limit);
+  const auto received = receive(pool, wanted);
+  likely_ = received.size() == wanted ? 2 * wanted : std::max<std::size_t>(received.size(), 1);
   return received;
 }
 

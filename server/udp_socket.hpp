@@ -43,6 +43,10 @@ class UdpSocket {
   // Errors that ICMP messages caused are passed over: they are about one peer.
   std::span<const Received> receive(DatagramPool& pool, std::size_t limit);
 
+  // The same, for a socket that is asked again while it is readable: it asks for as many as came
+  // lately, since to find out that there is no more costs a good part of a datagram.
+  std::span<const Received> receive_likely(DatagramPool& pool, std::size_t limit);
+
   // ICMP errors of what a relay has sent wait in a queue of their own (IP_RECVERR), and epoll
   // reports the socket until they are taken. Besides, each makes one call on the socket fail,
   // whatever that call is about: which is how they are noticed without asking.
@@ -77,6 +81,7 @@ class UdpSocket {
   Endpoint local_;
   MergeTrial merging_;
   bool errors_waiting_ = false;
+  std::size_t likely_ = 1;
   std::uint32_t overflows_ = 0;  // the kernel's running count
   std::uint32_t overflows_taken_ = 0;
 };

@@ -5,79 +5,70 @@
 #include <string_view>
 
 #include "protocol/stun/attributes.hpp"
-#include "protocol/stun/credentials.hpp"
 #include "protocol/stun/integrity.hpp"
+#include "protocol/stun/security_features.hpp"
 
 namespace yuelao::client {
 namespace {
 
 namespace attribute = stun::attribute;
-using stun::PasswordAlgorithm;
-
-// RFC 8489 §9.2: "obMatJos2" and 24 bits of features in base64, of which the first two
-// are assigned (§18.1).
-struct Features {
-  bool password_algorithms = false;
-  bool anonymous_users = false;
-};
-
-Features features_of(std::string_view nonce) {
-  constexpr std::string_view cookie = "obMatJos2";
-  constexpr std::string_view base64 =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  if (!nonce.starts_with(cookie) || nonce.size() < cookie.size() + 4) return {};
-  const auto bits = base64.find(nonce[cookie.size()]);
-  if (bits == std::string_view::npos) return {};
-  return {(bits & 0x20U) != 0, (bits & 0x10U) != 0};
-}
+using stun::KeyAlgorithm;
 
 std::string text_of(Bytes bytes) { return std::string{as_text(bytes)}; }
 
-// RFC 8489 §9.2.5: the first one that this client knows.
-std::optional<std::uint16_t> choose(const stun::PasswordAlgorithms& offered) {
-  for (const auto& [number, parameters] : offered.list()) {
-    if (number == PasswordAlgorithm::md5 || number == PasswordAlgorithm::sha256) return number;
+// RFC 8489 §9.2.5 takes the first one that the client knows; where both are offered RFC 8656
+// §6 has a TURN client take SHA-256, wherever it stands.
+std::optional<KeyAlgorithm> choose(const stun::PasswordAlgorithms& offered) {
+  const auto list = offered.list();
+  for (const auto wanted : {KeyAlgorithm::sha256, KeyAlgorithm::md5}) {
+    const auto number = static_cast<std::uint16_t>(wanted);
+    if (std::ranges::find(list, number, &stun::PasswordAlgorithm::number) != list.end()) {
+      return wanted;
+    }
   }
   return std::nullopt;
 }
 
-Secret key_of(std::uint16_t algorithm, const std::string& realm, const Credentials& credentials) {
-  const auto password = credentials.password.reveal();
-  if (algorithm == PasswordAlgorithm::sha256) {
-    return Secret{text_of(stun::long_term_key_sha256(credentials.user, realm, password))};
-  }
-  return Secret{text_of(stun::long_term_key(credentials.user, realm, password))};
-}
-
 }  // namespace
+
+bool bid_down(const stun::Message& response) {
+  const auto nonce = response.get(attribute::nonce);
+  return nonce && stun::security_features_of(*nonce).password_algorithms &&
+         !response.get(attribute::password_algorithms);
+}
 
 std::expected<Challenge, ChallengeError> Challenge::from(const stun::Message& error,
                                                          const Credentials& credentials) {
   const auto realm = error.get(attribute::realm);
   const auto nonce = error.get(attribute::nonce);
   if (!realm || !nonce) return std::unexpected{ChallengeError::incomplete};
-  const auto features = features_of(*nonce);
-  const auto offered = error.get(attribute::password_algorithms);
-  if (features.password_algorithms && !offered) return std::unexpected{ChallengeError::bid_down};
+  const auto features = stun::security_features_of(*nonce);
+  if (bid_down(error)) return std::unexpected{ChallengeError::bid_down};
 
   Challenge challenge;
+  const auto offered = error.get(attribute::password_algorithms);
   if (offered) {
     const auto algorithm = choose(*offered);
     if (!algorithm) return std::unexpected{ChallengeError::no_algorithm};
-    challenge.algorithm_ = *algorithm;
+    challenge.offer_.chosen = *algorithm;
+    for (const auto& [number, parameters] : offered->list()) {
+      challenge.offer_.algorithms.push_back(number);
+    }
     challenge.algorithms_ = text_of(*error.value_of(attribute::password_algorithms.type));
   }
   challenge.realm_ = *realm;
   challenge.nonce_ = *nonce;
-  challenge.anonymous_ = features.anonymous_users;
-  challenge.user_ =
-      challenge.anonymous_ ? text_of(stun::user_hash(credentials.user, *realm)) : credentials.user;
-  challenge.key_ = key_of(challenge.algorithm_, challenge.realm_, credentials);
+  challenge.offer_.user_anonymity = features.user_anonymity;
+  challenge.user_ = features.user_anonymity ? text_of(stun::user_hash(credentials.user, *realm))
+                                            : credentials.user;
+  const stun::LongTermKey key{challenge.offer_.chosen, credentials.user, challenge.realm_,
+                              credentials.password.reveal()};
+  challenge.key_ = Secret{text_of(key.bytes())};
   return challenge;
 }
 
 void Challenge::sign(stun::MessageWriter& writer) const {
-  if (anonymous_) {
+  if (offer_.user_anonymity) {
     writer.add(stun::Attribute<Bytes>{attribute::userhash.type}, as_bytes(user_));
   } else {
     writer.add(attribute::username, std::string_view{user_});
@@ -89,7 +80,7 @@ void Challenge::sign(stun::MessageWriter& writer) const {
     return;
   }
   writer.add(stun::Attribute<Bytes>{attribute::password_algorithms.type}, as_bytes(algorithms_))
-      .add(attribute::password_algorithm, {algorithm_, {}})
+      .add(attribute::password_algorithm, {static_cast<std::uint16_t>(offer_.chosen), {}})
       .add_integrity_sha256(key_.bytes());
 }
 
@@ -99,7 +90,7 @@ bool Challenge::verifies(const stun::Message& response) const {
   const auto integrity = algorithms_.empty()
                              ? stun::verify_integrity(response, key_.bytes())
                              : stun::verify_integrity_sha256(response, key_.bytes());
-  return integrity == stun::Integrity::valid;
+  return integrity == stun::Integrity::valid && !bid_down(response);
 }
 
 }  // namespace yuelao::client

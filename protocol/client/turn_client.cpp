@@ -56,6 +56,11 @@ std::uint16_t code_of(const Message& response) {
 
 bool is(std::uint16_t code, ErrorCode error) { return code == static_cast<std::uint16_t>(error); }
 
+bool challenges(const Message& response) {
+  const auto code = code_of(response);
+  return is(code, ErrorCode::unauthenticated) || is(code, ErrorCode::stale_nonce);
+}
+
 Failure failure(Reason reason) {
   Failure failed;
   failed.reason = reason;
@@ -75,10 +80,17 @@ Failure refusal(const Message& response) {
   return refused;
 }
 
-// RFC 8489 §6.3.3: a success with a comprehension-required attribute that the client does
-// not know is a failure.
+// RFC 8489 §6.3.3 and §6.3.4: a response with a comprehension-required attribute that the
+// client does not know is a failure. Those of RFC 3489's servers are known, and ignored (RFC
+// 5389 §12.1).
 bool understood(const Message& response) {
   static constexpr std::array known{attribute::mapped_address.type,
+                                    attribute::response_address.type,
+                                    attribute::source_address.type,
+                                    attribute::changed_address.type,
+                                    attribute::reflected_from.type,
+                                    attribute::error_code.type,
+                                    attribute::unknown_attributes.type,
                                     attribute::xor_mapped_address.type,
                                     attribute::username.type,
                                     attribute::realm.type,
@@ -192,6 +204,7 @@ Event TurnClient::on_message(Bytes message, SteadyTime now) {
 
 // RFC 8489 §9.2.5 in its order.
 std::optional<Outcome> TurnClient::judge(const Message& response, SteadyTime now) {
+  if (bid_down(response) && !challenges(response)) return discard(code_of(response), now);
   if (response.message_class() == Class::error) return judge_error(response, now);
   if (response.message_class() != Class::success) return std::nullopt;
   if (pending_->is_signed && !challenge_->verifies(response)) return discard(0, now);
@@ -214,6 +227,7 @@ std::optional<Outcome> TurnClient::judge_error(const Message& response, SteadyTi
 }
 
 std::optional<Outcome> TurnClient::answer_challenge(const Message& response, SteadyTime now) {
+  if (!understood(response)) return finish(std::unexpected{failure(Reason::malformed)}, now);
   if (!credentials_) return finish(std::unexpected{failure(Reason::no_credentials)}, now);
   if (++pending_->challenges > most_challenges) {
     return finish(std::unexpected{refusal(response)}, now);

@@ -50,7 +50,7 @@ struct Failure {
     silent,           // no answer to any transmission
     refused,          // an error response: `code`
     unsigned_answer,  // answers came, and none is signed with this password: §9.2.5
-    malformed,        // a success without what it has to hold, or an error without a code
+    malformed,        // without what it has to hold, or with what a client has to understand
     no_credentials,   // challenged, and there are none to answer with
     bad_challenge,    // `challenge` says what is wrong with the 401 or 438
   };
@@ -126,6 +126,10 @@ class TurnClient {
   // lives until the next call that takes a time.
   Bytes take_transmission();
 
+  // What the last challenge offered; empty before one.
+  std::optional<Offer> offer() const {
+    return challenge_ ? std::optional{challenge_->offer()} : std::nullopt;
+  }
   // REALM of the last challenge; empty before one.
   std::string realm() const { return challenge_ ? challenge_->realm() : std::string{}; }
 

@@ -45,7 +45,9 @@ std::string_view take_word(std::string_view& line) {
   return word;
 }
 
+// Without zeros before it: they might be taken for octal (§2.1).
 std::optional<std::uint16_t> port(std::string_view digits) {
+  if (digits.size() > 1 && digits.front() == '0') return std::nullopt;
   std::uint16_t number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;

@@ -47,11 +47,9 @@ struct Icmp {
   friend constexpr bool operator==(Icmp, Icmp) = default;
 };
 
-// One entry of the IANA "STUN Password Algorithms" (RFC 8489 §18.5) on the wire.
+// One entry of the IANA "STUN Password Algorithms" (RFC 8489 §18.5) on the wire:
+// key_algorithm() tells those that are known.
 struct PasswordAlgorithm {
-  static constexpr std::uint16_t md5 = 0x0001;
-  static constexpr std::uint16_t sha256 = 0x0002;
-
   std::uint16_t number = 0;
   Bytes parameters;  // empty for both algorithms of RFC 8489
 };

@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <initializer_list>
 #include <memory>
@@ -51,7 +52,23 @@ Sha256Key long_term_key_sha256(std::string_view user, std::string_view realm,
   return digest<32>(EVP_sha256(), {user, realm, password});
 }
 
-std::array<std::byte, 32> user_hash(std::string_view user, std::string_view realm) {
+std::optional<KeyAlgorithm> key_algorithm(std::uint16_t number) {
+  const auto algorithm = static_cast<KeyAlgorithm>(number);
+  const bool known = algorithm == KeyAlgorithm::md5 || algorithm == KeyAlgorithm::sha256;
+  return known ? std::optional{algorithm} : std::nullopt;
+}
+
+LongTermKey::LongTermKey(KeyAlgorithm algorithm, std::string_view user, std::string_view realm,
+                         std::string_view password)
+    : algorithm_{algorithm} {
+  if (algorithm == KeyAlgorithm::md5) {
+    std::ranges::copy(long_term_key(user, realm, password), octets_.begin());
+  } else {
+    octets_ = long_term_key_sha256(user, realm, password);
+  }
+}
+
+UserHash user_hash(std::string_view user, std::string_view realm) {
   return digest<32>(EVP_sha256(), {user, realm});
 }
 

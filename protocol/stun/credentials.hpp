@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,8 +29,33 @@ Sha256Key long_term_key_sha256(std::string_view user, std::string_view realm,
 // that the FreeformClass (RFC 8264 §4.3) disallows.
 std::optional<std::string> opaque_string(std::string_view text);
 
-// SHA-256(user ":" realm), RFC 8489 §14.4; both prepared with opaque_string().
-std::array<std::byte, 32> user_hash(std::string_view user, std::string_view realm);
+// The password algorithms of RFC 8489 §18.5, by their numbers.
+enum class KeyAlgorithm : std::uint16_t { md5 = 0x0001, sha256 = 0x0002 };
+// Empty for a number that RFC 8489 does not assign.
+std::optional<KeyAlgorithm> key_algorithm(std::uint16_t number);
+
+// A long-term key, and which algorithm made it.
+class LongTermKey {
+ public:
+  LongTermKey() = default;  // zeros, which nobody may be let in with
+  LongTermKey(KeyAlgorithm algorithm, std::string_view user, std::string_view realm,
+              std::string_view password);
+
+  KeyAlgorithm algorithm() const { return algorithm_; }
+  // What the HMAC is keyed with. Lives as long as this object.
+  Bytes bytes() const {
+    return Bytes{octets_}.first(algorithm_ == KeyAlgorithm::md5 ? sizeof(Md5Key)
+                                                                : sizeof(Sha256Key));
+  }
+
+ private:
+  Sha256Key octets_{};
+  KeyAlgorithm algorithm_ = KeyAlgorithm::md5;
+};
+
+// USERHASH: SHA-256(user ":" realm), RFC 8489 §14.4; both prepared with opaque_string().
+using UserHash = std::array<std::byte, 32>;
+UserHash user_hash(std::string_view user, std::string_view realm);
 
 // base64 of HMAC-SHA1(secret, user name): the password of a TURN REST user name
 // (draft-uberti-behave-turn-rest-00 §2.2).

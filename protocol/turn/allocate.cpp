@@ -1,5 +1,7 @@
 // RFC 8656 §7.2, receiving an Allocate request.
 
+#include <algorithm>
+#include <array>
 #include <expected>
 #include <optional>
 #include <utility>
@@ -13,6 +15,14 @@ namespace {
 
 namespace attribute = stun::attribute;
 using stun::ErrorCode;
+
+// Whether the address is the end of a Teredo (RFC 4380) or 6to4 (RFC 3056) tunnel.
+bool tunnelled(const IpAddress& address) {
+  static const std::array tunnels{IpRange::parse("2001::/32").value(),
+                                  IpRange::parse("2002::/16").value()};
+  return std::ranges::any_of(tunnels,
+                             [&](const IpRange& range) { return range.contains(address); });
+}
 
 void count_refusal(Admission admission, Counters& counters) {
   if (admission == Admission::user_full) ++counters.quota_refused_user;
@@ -34,12 +44,15 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
   if (const auto* existing = allocations_.find(request.path())) {
     return allocate_again(*existing, request, now);
   }
+  // A tunnel's end would carry a datagram to and fro between itself and this server (§21.4).
+  if (tunnelled(request.tuple().client.address)) return Refusal{ErrorCode::forbidden};
+
   // Steps 3 to 9. DONT-FRAGMENT (step 4) is supported, and nothing to check.
   auto parameters = AllocateParameters::parse(request.message(),
                                               request.tuple().client.address.family(), directory_);
   if (!parameters) return parameters.error();
 
-  if (draining_) return Refusal{ErrorCode::insufficient_capacity};
+  if (draining_) return refusal_while_draining(request.tuple().client.address.family());
   if (parameters->token) return use_reservation(request, *parameters->token, now, out);
   if (parameters->reserve_next) return open_and_reserve(request, parameters->family, now, out);
 
@@ -70,6 +83,12 @@ std::optional<Refusal> Engine::admit(const AuthenticatedRequest& request) {
   if (admission == Admission::admitted) return std::nullopt;
   count_refusal(admission, counters_);
   return refusal_for(admission);
+}
+
+// RFC 8489 §10. 300 is for whoever has authenticated alone (§14.8), which has happened.
+Refusal Engine::refusal_while_draining(Family client) const {
+  const bool elsewhere = options_.alternate_server.serves(client);
+  return {elsewhere ? ErrorCode::try_alternate : ErrorCode::insufficient_capacity};
 }
 
 // Only the server knows whether a port can be bound; the answer waits for it.

@@ -51,7 +51,7 @@ struct Allocation {
   ClientPath path;
   ReplyTo reply_to;  // the Allocate that made it: a retransmission gets the same answer
   std::string user;
-  stun::Md5Key key{};
+  stun::LongTermKey key;
   State state = State::opening;
   Family family = Family::ipv4;
   // The slot of the other relay of a dual allocation. AllocationTable keeps it.

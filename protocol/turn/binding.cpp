@@ -15,6 +15,8 @@ constexpr std::array ignored = {
     attribute::username.type,
     attribute::message_integrity.type,
     attribute::message_integrity_sha256.type,
+    attribute::password_algorithm.type,
+    attribute::userhash.type,
     attribute::realm.type,
     attribute::nonce.type,
     attribute::change_request.type,
@@ -33,6 +35,11 @@ Answer Engine::binding(const Request& request) const {
   auto unknown = stun::unknown_required(request.message, ignored);
   if (unknown.empty() && asks_for_other_address(request.message)) {
     unknown.types[unknown.count++] = attribute::change_request.type;
+  }
+  // RFC 3489 §11.2.10 knows no padding: of an odd number the last is named twice.
+  if (request.message.transaction_id().classic() && unknown.count % 2 != 0) {
+    unknown.types[unknown.count] = unknown.types[unknown.count - 1];
+    ++unknown.count;
   }
   if (!unknown.empty()) return Refusal{stun::ErrorCode::unknown_attribute, unknown};
   return Success{.mapped = request.path.tuple.client};

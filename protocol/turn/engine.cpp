@@ -27,6 +27,8 @@ constexpr std::array understood = {
     attribute::username.type,
     attribute::message_integrity.type,
     attribute::message_integrity_sha256.type,
+    attribute::password_algorithm.type,
+    attribute::userhash.type,
     attribute::realm.type,
     attribute::nonce.type,
     attribute::channel_number.type,
@@ -102,9 +104,12 @@ void Engine::on_request(const Request& request, Now now, Outbox& out) {
   // TURN has no RFC 3489 form (RFC 8656 §5).
   if (!known || message.transaction_id().classic()) return drop(Drop::unknown_method);
 
+  // One that has expired may go at any moment, and with it the name that the answer views.
   const auto* allocation = allocations_.find(request.path);
   std::optional<KnownUser> user;
-  if (allocation != nullptr) user.emplace(allocation->user, allocation->key);
+  if (allocation != nullptr && !allocation->expired(now)) {
+    user.emplace(allocation->user, allocation->key);
+  }
   const auto authenticated = authentication_.check(request, user, now.wall);
   if (!authenticated) return reply(to, authenticated.error(), request.path, nullptr, now, out);
 
@@ -144,14 +149,16 @@ ClientRelays Engine::open_relays_of(const ClientPath& path, Now now) {
 }
 
 void Engine::reply(const ReplyTo& to, const Answer& answer, const ClientPath& path,
-                   const stun::Md5Key* key, Now now, Outbox& out) {
+                   const stun::LongTermKey* key, Now now, Outbox& out) {
   if (std::holds_alternative<Deferred>(answer)) return;
   count(to.method, answer);
-  const ReplyContext context{.realm = options_.realm,
-                             .software = options_.software,
-                             .tuple = path.tuple,
-                             .nonce = authentication_.nonce_for(path.tuple.client, now.wall),
-                             .key = key};
+  ReplyContext context{.realm = options_.realm,
+                       .software = options_.software,
+                       .alternate = options_.alternate_server,
+                       .tuple = path.tuple,
+                       .nonce = {},
+                       .key = key};
+  if (challenges(answer)) context.nonce = authentication_.nonce_for(path.tuple.client, now.wall);
   const auto message = encode_reply(to, answer, context, out.scratch());
   if (message.empty()) return drop(Drop::too_large);
   out.send({.from = path.socket,

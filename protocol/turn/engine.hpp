@@ -71,7 +71,8 @@ class Engine {
   // New allocations are told what `directory`, a copy of all shards' one, says; those
   // that are up keep their relay. Options whose own addresses fit come right after.
   void readdress(RelayDirectory directory);
-  // From now on Allocate is answered with 508; everything else goes on.
+  // From now on Allocate is answered with 300 where Options name another server for the
+  // client's family, and with 508 where not; everything else goes on.
   void drain() { draining_ = true; }
   // Ends every allocation, as at the end of a drain.
   void close_all(Now now, Outbox& out);
@@ -98,6 +99,7 @@ class Engine {
   // One RFC procedure a file.
   Answer allocate(const AuthenticatedRequest& request, Now now, Outbox& out);
   Answer allocate_again(const Allocation& existing, const AuthenticatedRequest& request, Now now);
+  Refusal refusal_while_draining(Family client) const;
   std::optional<Refusal> admit(const AuthenticatedRequest& request);
   Answer open_relays(const AuthenticatedRequest& request, const AllocateParameters& parameters,
                      Now now, Outbox& out);
@@ -130,7 +132,7 @@ class Engine {
                        Outbox& out);
 
   void reply(const ReplyTo& to, const Answer& answer, const ClientPath& path,
-             const stun::Md5Key* key, Now now, Outbox& out);
+             const stun::LongTermKey* key, Now now, Outbox& out);
   void count(stun::Method method, const Answer& answer);
   void drop(Drop reason) { ++counters_.drops[static_cast<std::size_t>(reason)]; }
 

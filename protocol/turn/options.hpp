@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -64,6 +65,21 @@ struct Limits {
   std::uint32_t channels_per_allocation = 100;
 };
 
+// Where clients are sent that want an allocation while this server drains (RFC 8489 §10).
+struct AlternateServer {
+  // One a family at most. Port 0 stands for the one that the client has come to here: the
+  // client keeps its transport, and with it goes the port.
+  std::vector<Endpoint> addresses;
+  // A name in the other server's certificate; empty where it is one of this server's too.
+  std::string domain;
+
+  // §10: nobody is sent to an address of another family than their own alone.
+  bool serves(Family family) const {
+    return std::ranges::any_of(
+        addresses, [&](const Endpoint& server) { return server.address.family() == family; });
+  }
+};
+
 struct Options {
   // Names the protection space in challenges (RFC 8489 §14.9); clients hash it into
   // their key, so it changes only together with nothing else.
@@ -88,6 +104,8 @@ struct Options {
   std::vector<RelayAddress> relay_addresses;
   PeerRules peers;
   Limits limits;
+  // Without addresses 508 answers instead.
+  AlternateServer alternate_server;
 };
 
 }  // namespace yuelao::turn

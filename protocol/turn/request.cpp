@@ -2,6 +2,7 @@
 
 #include "protocol/stun/attributes.hpp"
 #include "protocol/stun/message_writer.hpp"
+#include "protocol/turn/authentication.hpp"
 
 namespace yuelao::turn {
 namespace {
@@ -38,14 +39,48 @@ void add(stun::MessageWriter& writer, const Success& success, const ReplyTo& to,
   }
 }
 
+void sign(stun::MessageWriter& writer, const ReplyTo& to, const stun::LongTermKey& key) {
+  if (to.sha256) {
+    writer.add_integrity_sha256(key.bytes());
+  } else {
+    writer.add_integrity(key.bytes());
+  }
+}
+
+// RFC 8489 §9.2.4. What RFC 5389 does not know of it, a client may ignore.
+void add_challenge(stun::MessageWriter& writer, std::string_view realm, const NonceText& nonce) {
+  constexpr stun::Attribute<Bytes> password_algorithms{attribute::password_algorithms.type};
+  writer.add(attribute::realm, realm)
+      .add(attribute::nonce, std::string_view{nonce.data(), nonce.size()})
+      .add(password_algorithms, Authentication::offered_algorithms());
+}
+
+// RFC 8489 §10: first the address of the client's own family, then the other. TLS clients
+// that know the RFC are told the name to look for in the other server's certificate; it
+// means nothing to the rest, who ignore it.
+void add_alternate(stun::MessageWriter& writer, const AlternateServer& alternate,
+                   const FiveTuple& tuple) {
+  const auto add_if = [&](bool own) {
+    for (auto server : alternate.addresses) {
+      const bool same = server.address.family() == tuple.client.address.family();
+      if (server.port == 0) server.port = tuple.server.port;
+      if (same == own) writer.add(attribute::alternate_server, server);
+    }
+  };
+  add_if(true);
+  add_if(false);
+  if (alternate.domain.empty()) return;
+  writer.add(attribute::alternate_domain, std::string_view{alternate.domain});
+}
+
 // No reason phrase: it may be empty (RFC 8489 §14.8), and every octet in an answer to
 // a forged request is one for the attacker.
 void add(stun::MessageWriter& writer, const Refusal& refusal, const ReplyContext& context) {
   const auto code = static_cast<std::uint16_t>(refusal.code);
   writer.add(attribute::error_code, stun::ErrorCodeValue{.code = code, .reason = {}});
-  if (refusal.code == ErrorCode::unauthenticated || refusal.code == ErrorCode::stale_nonce) {
-    writer.add(attribute::realm, std::string_view{context.realm})
-        .add(attribute::nonce, std::string_view{context.nonce.data(), context.nonce.size()});
+  if (context.nonce) add_challenge(writer, context.realm, *context.nonce);
+  if (refusal.code == ErrorCode::try_alternate) {
+    add_alternate(writer, context.alternate, context.tuple);
   }
   if (refusal.code == ErrorCode::unknown_attribute) {
     writer.add(attribute::unknown_attributes, refusal.unknown);
@@ -53,6 +88,19 @@ void add(stun::MessageWriter& writer, const Refusal& refusal, const ReplyContext
 }
 
 }  // namespace
+
+ReplyTo ReplyTo::from(const stun::Message& message) {
+  return {.method = message.method(),
+          .id = message.transaction_id(),
+          .fingerprint = message.has_fingerprint(),
+          .sha256 = message.has(attribute::password_algorithm.type)};
+}
+
+bool challenges(const Answer& answer) {
+  const auto* refusal = std::get_if<Refusal>(&answer);
+  return refusal != nullptr &&
+         (refusal->code == ErrorCode::unauthenticated || refusal->code == ErrorCode::stale_nonce);
+}
 
 Bytes encode_reply(const ReplyTo& to, const Answer& answer, const ReplyContext& context,
                    MutableBytes out) {
@@ -67,7 +115,7 @@ Bytes encode_reply(const ReplyTo& to, const Answer& answer, const ReplyContext& 
     add(writer, std::get<Success>(answer), to, context);
   }
   if (context.software) writer.add(attribute::software, std::string_view{*context.software});
-  if (context.key != nullptr) writer.add_integrity(*context.key);
+  if (context.key != nullptr) sign(writer, to, *context.key);
   if (to.fingerprint) writer.add_fingerprint();
   return writer.finish();
 }

@@ -11,6 +11,7 @@
 #include "protocol/stun/error_code.hpp"
 #include "protocol/stun/message.hpp"
 #include "protocol/turn/nonce.hpp"
+#include "protocol/turn/options.hpp"
 #include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
 
@@ -30,16 +31,16 @@ class AuthenticatedRequest {
   const FiveTuple& tuple() const { return request_.path.tuple; }
   const stun::Message& message() const { return request_.message; }
   std::string_view user() const { return user_; }
-  const stun::Md5Key& key() const { return key_; }
+  const stun::LongTermKey& key() const { return key_; }
 
  private:
   friend class Authentication;
-  AuthenticatedRequest(const Request& request, std::string_view user, const stun::Md5Key& key)
+  AuthenticatedRequest(const Request& request, std::string_view user, const stun::LongTermKey& key)
       : request_{request}, user_{user}, key_{key} {}
 
   Request request_;
   std::string_view user_;
-  stun::Md5Key key_;
+  stun::LongTermKey key_;
 };
 
 // ADDRESS-ERROR-CODE (RFC 8656 §18.12): why a dual allocation has no relay of this family.
@@ -57,7 +58,8 @@ struct Success {
   std::optional<std::chrono::seconds> lifetime{};
   std::optional<ReservationToken> reservation{};
 };
-// 401 and 438 get a challenge (REALM, NONCE) from the encoder.
+// 401 and 438 get a challenge (REALM, NONCE, PASSWORD-ALGORITHMS) from the encoder, 300
+// the other server.
 struct Refusal {
   stun::ErrorCode code;
   stun::UnknownAttributes unknown{};
@@ -72,20 +74,25 @@ struct ReplyTo {
   stun::TransactionId id;
   // A client that checks fingerprints sends them; others are spared eight octets.
   bool fingerprint = false;
+  // RFC 8489 §9.2.4: MESSAGE-INTEGRITY-SHA256 signs the answer where the request chose a
+  // password algorithm, and MESSAGE-INTEGRITY where it is one that RFC 5389 knows.
+  bool sha256 = false;
 
-  static ReplyTo from(const stun::Message& message) {
-    return {message.method(), message.transaction_id(), message.has_fingerprint()};
-  }
+  static ReplyTo from(const stun::Message& message);
 };
 
 // What replies say beside the answer itself.
 struct ReplyContext {
   const std::string& realm;
   const std::optional<std::string>& software;
+  const AlternateServer& alternate;  // for 300
   const FiveTuple& tuple;
-  NonceText nonce;                    // for challenges
-  const stun::Md5Key* key = nullptr;  // signs the reply; null before authentication
+  std::optional<NonceText> nonce;          // where challenges() is true
+  const stun::LongTermKey* key = nullptr;  // signs the reply; null before authentication
 };
+
+// Whether the answer brings a challenge.
+bool challenges(const Answer& answer);
 
 // Composes the one STUN response to a request: the view is inside `out`. Empty when
 // `out` is too small, or the answer is deferred.

@@ -35,7 +35,7 @@ struct SocketRef {
 };
 
 // Where a client's message came in, and so where its answer goes out. It is also what an
-// allocation belongs to (RFC 8656 §2.2): behind a proxy a stream's five-tuple is hearsay,
+// allocation belongs to (RFC 8656 §3.2): behind a proxy a stream's five-tuple is hearsay,
 // and two connections that claim the same one stay two clients.
 struct ClientPath {
   SocketRef socket;

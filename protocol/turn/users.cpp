@@ -20,23 +20,43 @@ std::optional<WallTime> expiry_in(std::string_view name) {
 
 Users::Users(const Credentials& credentials, std::string_view realm)
     : credentials_{credentials}, realm_{realm} {
-  for (const auto& user : credentials_.users) {
-    static_keys_.emplace(user.name, stun::long_term_key(user.name, realm_, user.password.reveal()));
+  using stun::KeyAlgorithm;
+  for (const auto& [name, password] : credentials_.users) {
+    const auto key = [&](KeyAlgorithm algorithm) {
+      return stun::LongTermKey{algorithm, name, realm_, password.reveal()};
+    };
+    by_name_.emplace(name, static_keys_.size());
+    by_hash_.emplace(stun::user_hash(name, realm_), static_keys_.size());
+    static_keys_.push_back({name, key(KeyAlgorithm::md5), key(KeyAlgorithm::sha256)});
   }
 }
 
-Candidates Users::keys_of(std::string_view name, WallTime now) const {
+Candidates Users::keys_of(std::string_view name, stun::KeyAlgorithm algorithm, WallTime now) const {
   Candidates candidates;
-  const auto found = static_keys_.find(std::string{name});
-  if (found != static_keys_.end()) return {.keys = {found->second}, .genuine = true};
+  const auto found = by_name_.find(std::string{name});
+  if (found != by_name_.end()) {
+    const auto& keys = static_keys_[found->second];
+    return {.keys = {algorithm == stun::KeyAlgorithm::md5 ? keys.md5 : keys.sha256},
+            .genuine = true};
+  }
   // Derived before the name is judged: an expired name costs what a live one does.
   for (const auto& secret : credentials_.rest_secrets) {
     const auto password = stun::rest_password(secret.reveal(), name);
-    candidates.keys.push_back(stun::long_term_key(name, realm_, password));
+    candidates.keys.emplace_back(algorithm, name, realm_, password);
   }
   candidates.genuine = rest_name_valid(name, now) && !candidates.keys.empty();
   if (candidates.keys.empty()) candidates.keys.emplace_back();
   return candidates;
+}
+
+std::optional<std::string_view> Users::name_of(const stun::UserHash& hash) const {
+  const auto found = by_hash_.find(hash);
+  if (found == by_hash_.end()) return std::nullopt;
+  return static_keys_[found->second].name;
+}
+
+bool Users::all_have_hashes() const {
+  return !credentials_.users.empty() && credentials_.rest_secrets.empty();
 }
 
 bool Users::rest_name_valid(std::string_view name, WallTime now) const {

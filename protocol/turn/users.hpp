@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +15,7 @@
 namespace yuelao::turn {
 
 struct Candidates {
-  std::vector<stun::Md5Key> keys;
+  std::vector<stun::LongTermKey> keys;
   // False: nobody has this name, or it is expired. The keys are there all the same, and
   // are to be tried and their outcome ignored, so that the refusal takes as long as the
   // one for a wrong password.
@@ -26,15 +28,35 @@ class Users {
  public:
   Users(const Credentials& credentials, std::string_view realm);
 
-  // The keys any of which proves that the sender is `name`, the likeliest first.
-  Candidates keys_of(std::string_view name, WallTime now) const;
+  // The keys any of which proves that the sender is `name`, the likeliest first. Those of
+  // static users are made once, when the configuration is read.
+  Candidates keys_of(std::string_view name, stun::KeyAlgorithm algorithm, WallTime now) const;
+
+  // RFC 8489 §9.2.4: whose USERHASH this is. Static users alone: a REST name is made by
+  // another program and cannot be found from its hash. The view lives as long as this.
+  std::optional<std::string_view> name_of(const stun::UserHash& hash) const;
+  // Whether name_of() finds everybody there may be. Only then may USERHASH be asked for:
+  // a client that is offered it sends nothing else (§9.2.5).
+  bool all_have_hashes() const;
 
  private:
+  struct StaticKeys {
+    std::string name;
+    stun::LongTermKey md5;
+    stun::LongTermKey sha256;
+  };
+  // A hash is as good as any of its parts, and nobody outside chooses those in the table.
+  struct FirstOctets {
+    std::size_t operator()(const stun::UserHash& hash) const { return load_u64(hash); }
+  };
+
   bool rest_name_valid(std::string_view name, WallTime now) const;
 
   Credentials credentials_;
   std::string realm_;
-  boost::unordered_flat_map<std::string, stun::Md5Key> static_keys_;
+  std::vector<StaticKeys> static_keys_;
+  boost::unordered_flat_map<std::string, std::size_t> by_name_;  // into static_keys_
+  boost::unordered_flat_map<stun::UserHash, std::size_t, FirstOctets> by_hash_;
 };
 
 }  // namespace yuelao::turn

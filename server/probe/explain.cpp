@@ -153,7 +153,9 @@ std::string explain(const Trouble& trouble, const Place& place) {
       return "The server's answers are not signed with this password: it is another one, or "
              "somebody else answers.";
     case Failure::Reason::malformed:
-      return "The server's answer lacks what it has to hold: clients cannot use it.";
+      return "The server's answer lacks what it has to hold, or asks for more than clients know: "
+             "they "
+             "cannot use it.";
     case Failure::Reason::no_credentials:
       return "The server asks for a user name and a password: give them with --user and "
              "--password-file, or the shared secret with --secret-file.";
@@ -161,6 +163,26 @@ std::string explain(const Trouble& trouble, const Place& place) {
       return explain_challenge(failure.challenge.value_or(ChallengeError::incomplete));
   }
   return {};
+}
+
+std::string algorithm_name(std::uint16_t number) {
+  const auto known = stun::key_algorithm(number);
+  if (!known) return fmt::format("0x{:04x}", number);
+  return *known == stun::KeyAlgorithm::md5 ? "MD5" : "SHA-256";
+}
+
+std::string explain(const client::Offer& offer) {
+  const std::string names{offer.user_anonymity ? "hides user names" : "does not hide user names"};
+  if (offer.algorithms.empty()) {
+    return "The server authenticates as RFC 5389 says, with MD5, and " + names + ".";
+  }
+  std::string algorithms;
+  for (const auto number : offer.algorithms) {
+    algorithms += (algorithms.empty() ? "" : ", ") + algorithm_name(number);
+  }
+  const auto used = algorithm_name(static_cast<std::uint16_t>(offer.chosen));
+  return fmt::format("The server offers the password algorithms {}, of which {} was used, and {}.",
+                     algorithms, used, names);
 }
 
 std::string milliseconds(std::chrono::microseconds duration) {

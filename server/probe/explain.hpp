@@ -16,6 +16,11 @@ std::string explain(const LinkError& error, const Place& place);
 // Why a request came to nothing.
 std::string explain(const Trouble& trouble, const Place& place);
 
+// A password algorithm of RFC 8489 §18.5: "MD5", "SHA-256", or "0x0003" for what is not known.
+std::string algorithm_name(std::uint16_t number);
+// How this machine authenticated, and what else it could have done: a sentence.
+std::string explain(const client::Offer& offer);
+
 // The error is about this machine's own network alone.
 bool is_ours(const LinkError& error);
 

@@ -160,10 +160,12 @@ bool LegProbe::bind() {
 bool LegProbe::allocate() {
   tell("asking for a relay");
   const auto answer = session_->ask(client::Allocate{}, deadline_);
+  leg_.offer = session_->offer();
   if (!answer.result) {
     fail("allocation", answer.result.error());
     return false;
   }
+  if (leg_.offer) leg_.add({"authentication", Verdict::works, explain(*leg_.offer)});
   judge_relay(*answer.result);
   return true;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/client/challenge.hpp"
 #include "protocol/client/resolution.hpp"
 #include "protocol/client/uri.hpp"
 #include "protocol/endpoint.hpp"
@@ -71,6 +72,7 @@ struct Leg {
   std::optional<Endpoint> relayed;  // what peers send to
   std::string software;             // what the server calls itself, made printable
   std::string realm;
+  std::optional<client::Offer> offer;  // of the server's challenge; unset: there was none
   std::optional<std::chrono::microseconds> round_trip;  // of a Binding
   std::optional<Certificate> certificate;
   std::vector<DataTest> data;

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "server/probe/explain.hpp"
 #include "server/probe/report.hpp"
 
 namespace yuelao::probe {
@@ -50,6 +51,14 @@ Json json_of(const std::optional<Endpoint>& endpoint) {
   return endpoint ? Json{endpoint->to_string()}[0] : Json{};
 }
 
+Json json_of(const client::Offer& offer) {
+  auto algorithms = Json::array();
+  for (const auto number : offer.algorithms) algorithms.push_back(algorithm_name(number));
+  return {{"password_algorithms", std::move(algorithms)},
+          {"user_anonymity", offer.user_anonymity},
+          {"used", algorithm_name(static_cast<std::uint16_t>(offer.chosen))}};
+}
+
 Json json_of(const Leg& leg) {
   Json json{{"transport", name(leg.transport)},
             {"server", leg.server.to_string()},
@@ -59,6 +68,7 @@ Json json_of(const Leg& leg) {
   json["relayed"] = json_of(leg.relayed);
   json["software"] = leg.software;
   json["realm"] = leg.realm;
+  json["authentication"] = leg.offer ? json_of(*leg.offer) : Json();
   json["round_trip_ms"] = leg.round_trip ? Json(milliseconds(*leg.round_trip)) : Json();
   json["certificate"] = leg.certificate ? json_of(*leg.certificate) : Json();
   json["data"] = Json::array();

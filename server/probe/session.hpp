@@ -36,6 +36,7 @@ class Session {
   Link& link() { return *link_; }
   const Link& link() const { return *link_; }
   std::string realm() const { return client_.realm(); }
+  std::optional<client::Offer> offer() const { return client_.offer(); }
 
  private:
   Answer broken(int error);

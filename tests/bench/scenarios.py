@@ -39,7 +39,7 @@ def full():
                  packets=200_000),
         relaying("TLS, 1200 B", packet_bytes=1200, transport="tls", direction="both",
                  packets=200_000),
-        relaying("200 B at 20,000 a second", packet_bytes=200, direction="both", rate=20_000,
+        relaying("200 B at 20,000 a second", ALL, packet_bytes=200, direction="both", rate=20_000,
                  packets=100_000),
         relaying("18,000 allocations, 200 B", allocations=18_000, peers=900, handshakes=64,
                  packet_bytes=200, direction="both", packets=300_000),

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "protocol/client/turn_client.hpp"
+#include "protocol/stun/attributes.hpp"
+#include "protocol/stun/message_writer.hpp"
 #include "tests/turn/world.hpp"
 
 namespace yuelao::client {
@@ -14,8 +16,10 @@ using turn::test::World;
 using Reason = Failure::Reason;
 
 struct Pair {
-  explicit Pair(std::string password = "wonderland")
-      : client{Carrier::datagrams, Credentials{"alice", Secret{std::move(password)}}, {}, random} {
+  explicit Pair(std::string password = "wonderland",
+                const turn::Options& options = turn::test::default_options())
+      : world{options},
+        client{Carrier::datagrams, Credentials{"alice", Secret{std::move(password)}}, {}, random} {
     path.tuple = {Transport::udp, endpoint("203.0.113.9:4000"), turn::test::server_v4};
     path.socket = turn::SocketRef::listener(0);
   }
@@ -63,6 +67,73 @@ TEST_CASE("the client answers the challenge and gets a relay") {  // RFC 8489 §
   CHECK(outcome.result->relayed == endpoint("198.51.100.1:50000"));
   CHECK(outcome.result->lifetime == 600s);
   CHECK(pair.client.realm() == "yuelao");
+}
+
+TEST_CASE("the client authenticates with SHA-256 and knows what was offered") {  // RFC 8489 §9.2.5
+  Pair pair;
+  CHECK_FALSE(pair.client.offer().has_value());
+  REQUIRE(pair.ask(Allocate{}).result);
+  const auto offer = pair.client.offer().value();
+  CHECK(offer.algorithms == std::vector<std::uint16_t>{2, 1});
+  CHECK(offer.chosen == stun::KeyAlgorithm::sha256);
+  CHECK_FALSE(offer.user_anonymity);
+  CHECK(pair.ask(Refresh{600s}).result);
+}
+
+TEST_CASE("the client hides its user's name where the server can find it") {  // RFC 8489 §9.2.5
+  auto options = turn::test::default_options();
+  options.credentials.rest_secrets.clear();
+  Pair pair{"wonderland", options};
+  REQUIRE(pair.ask(Allocate{}).result);
+  CHECK(pair.client.offer()->user_anonymity);
+  CHECK(pair.ask(Refresh{600s}).result);
+  CHECK(pair.world.notices.at(0).user == "alice");
+}
+
+constexpr stun::Attribute<Bytes> password_algorithms{stun::attribute::password_algorithms.type};
+
+// A challenge with this nonce and this PASSWORD-ALGORITHMS, if any, to be answered by alice.
+std::expected<Challenge, ChallengeError> challenge(std::string_view nonce,
+                                                   std::optional<std::string_view> algorithms) {
+  std::array<std::byte, 256> buffer{};
+  stun::MessageWriter writer{buffer, stun::Method::allocate, stun::Class::error, {}};
+  writer.add(stun::attribute::realm, std::string_view{"realm"}).add(stun::attribute::nonce, nonce);
+  if (algorithms) writer.add(password_algorithms, as_bytes(*algorithms));
+  const auto message = stun::Message::parse(writer.finish()).value();
+  return Challenge::from(message, {"alice", Secret{"wonderland"}});
+}
+
+TEST_CASE("whoever takes the password algorithms away gets no answer") {  // RFC 8489 §9.2.5
+  CHECK(challenge("obMatJos2gAAAx", std::nullopt).error() == ChallengeError::bid_down);
+  CHECK(challenge("obMatJos2gAAAx", "").error() == ChallengeError::no_algorithm);
+  CHECK(challenge("x", std::nullopt)->offer().algorithms.empty());
+}
+
+TEST_CASE("an answer without the password algorithms that its nonce promises is ignored") {
+  Pair pair;  // RFC 8489 §9.2.5
+  pair.client.start(Binding{}, pair.world.now.steady);
+  const auto request = stun::Message::parse(pair.client.take_transmission()).value();
+  for (const bool whole : {false, true}) {
+    std::array<std::byte, 256> buffer{};
+    stun::MessageWriter writer{buffer, stun::Method::binding, stun::Class::success,
+                               request.transaction_id()};
+    writer.add(stun::attribute::xor_mapped_address, endpoint("203.0.113.9:4000"))
+        .add(stun::attribute::nonce, "obMatJos2gAAAx");
+    if (whole) writer.add(password_algorithms, as_bytes({"\0\1\0\0", 4}));
+    const auto event = pair.client.on_message(writer.finish(), pair.world.now.steady);
+    CHECK(std::holds_alternative<Outcome>(event) == whole);
+  }
+}
+
+TEST_CASE("of the password algorithms SHA-256 is taken, then MD5") {  // RFC 8656 §6
+  using stun::KeyAlgorithm;
+  const auto chosen = [](std::string_view list) { return challenge("n", list)->offer().chosen; };
+  CHECK(chosen({"\0\2\0\0\0\1\0\0", 8}) == KeyAlgorithm::sha256);
+  CHECK(chosen({"\0\1\0\0\0\2\0\0", 8}) == KeyAlgorithm::sha256);
+  CHECK(chosen({"\0\7\0\0\0\1\0\0", 8}) == KeyAlgorithm::md5);
+  CHECK(chosen({"\0\7\0\1x\0\0\0\0\2\0\0", 12}) == KeyAlgorithm::sha256);
+  const auto unknown = challenge("n", std::string_view{"\0\7\0\0", 4});
+  CHECK(unknown.error() == ChallengeError::no_algorithm);
 }
 
 TEST_CASE("a wrong password is refused once and not tried again") {

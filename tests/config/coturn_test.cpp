@@ -190,6 +190,8 @@ TEST_CASE("a value that cannot be right is an error with its place") {
   CHECK(refusal_of("realm=a\nmin-port = abc\n").starts_with("turnserver.conf:2:12: `abc`"));
   CHECK(
       refusal_of("min-port=60000\nmax-port=50000\n").starts_with("turnserver.conf:2:10: max-port"));
+  CHECK(refusal_of("min-port=1023\n").starts_with("turnserver.conf:1:10: `1023`"));
+  CHECK(refusal_of("realm=a\\b\n").starts_with("turnserver.conf:1:7: a realm has neither"));
   CHECK(refusal_of("user=ada\n").starts_with("turnserver.conf:1:6: a user is written"));
   CHECK(refusal_of("denied-peer-ip=10.0.0.9-10.0.0.1").starts_with("turnserver.conf:1:16: "));
   CHECK(refusal_of("listening-ip=eth0").starts_with("turnserver.conf:1:14: `eth0`"));

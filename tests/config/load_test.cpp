@@ -27,6 +27,8 @@ TEST_CASE("nothing said means the defaults") {
     CHECK(config.listen[0].transport == Transport::udp);
     CHECK(config.listen[1].transport == Transport::tcp);
     CHECK(config.listen[1].port == 3478);
+    CHECK(config.relay.first_port == 49152);  // RFC 8656 §7.2
+    CHECK(config.relay.last_port == 65535);
     CHECK(config.turn.realm == "yuelao");
     CHECK(config.turn.credentials.users.empty());
     CHECK(config.turn.credentials.rest_secrets.empty());

@@ -92,6 +92,7 @@ TEST_CASE("config/yuelao.yaml holds every key, fits one screen, and says what is
   CHECK(config->log.format == defaults.log.format);
   CHECK(config->log.privacy == defaults.log.privacy);
   CHECK(config->drain_timeout == defaults.drain_timeout);
+  CHECK(config->turn.alternate_server.addresses.empty());
   CHECK(config->threads == defaults.threads);
   CHECK(config->address_check == defaults.address_check);
 }
@@ -120,6 +121,10 @@ TEST_CASE("the examples in config/yuelao.yaml work") {
   REQUIRE(config->web_server);
   CHECK(config->web_server->turn_names.size() == 1);
   CHECK(config->web_server->proxy_protocol == WebServer{}.proxy_protocol);
+  CHECK(config->turn.alternate_server.addresses ==
+        std::vector{Endpoint{*IpAddress::parse("203.0.113.6"), 0},
+                    Endpoint{*IpAddress::parse("2001:db8::6"), 0}});
+  CHECK(config->turn.alternate_server.domain == "turn2.example.org");
   CHECK(config->warnings.empty());
 }
 

@@ -26,6 +26,23 @@ TEST_CASE("a web server to share a port with has to be somewhere else") {
   check_refused(rows);
 }
 
+TEST_CASE("another server is one address a family") {
+  constexpr Row rows[] = {
+      {"alternate_server: {domain: b.example.org}", "1:19", "needs its `addresses`"},
+      {"alternate_server: {addresses: []}", "1:19", "needs its `addresses`"},
+      {"alternate_server: {addresses: b.example.org}", "1:31",
+       "is not an address, with a port or without"},
+      {"alternate_server: {addresses: 203.0.113.6:0}", "1:31",
+       "is not an address, with a port or without"},
+      {"alternate_server:\n  addresses: [203.0.113.6, '2001:db8::6', 203.0.113.7:443]", "2:43",
+       "an address of this family is there already"},
+      {"alternate_server: {addresses: 203.0.113.6, domain: a b}", "1:52",
+       "`a b` is not a host name"},
+      {"alternate_server: 203.0.113.6", "1:19", "keys with values belong here"},
+  };
+  check_refused(rows);
+}
+
 TEST_CASE("a key nobody knows is refused, with the one that may be meant") {
   constexpr Row rows[] = {
       {"relam: x", "1:1", "`relam` is not a key: did you mean `realm`?"},
@@ -126,6 +143,7 @@ TEST_CASE("addresses, ranges, ports and listeners must be some") {
       {"relay: {ports: 2-1}", "1:16", "is not a range of ports"},
       {"relay: {ports: 0-9}", "1:16", "is not a range of ports"},
       {"relay: {ports: a}", "1:16", "is not a range of ports"},
+      {"relay: {ports: 1023-2000}", "1:16", "begin at 1024 or above"},
       {"peers: {allow: [10.0.0.1/8]}", "1:17", "no bits set behind the prefix"},
       {"peers: {deny: all}", "1:15", "is not a range of addresses"},
       {"external_address: 203.0.113.5/", "1:19", "is not an external address"},
@@ -142,6 +160,34 @@ TEST_CASE("addresses, ranges, ports and listeners must be some") {
       {"metrics: 127.0.0.1:0", "1:10", "is not an address with a port"},
   };
   check_refused(rows);
+}
+
+TEST_CASE("a realm or SOFTWARE that no answer can carry is refused") {  // RFC 8489 §14.9, §14.14
+  const auto repeated = [](std::string_view text, int times) {
+    std::string all;
+    for (int i = 0; i < times; ++i) all += text;
+    return all;
+  };
+  for (const std::string key : {"realm", "software"}) {
+    CAPTURE(key);
+    // Empty where it is accepted.
+    const auto refusal_of = [&](const std::string& text) {
+      std::string yaml = key;
+      yaml.append(": '").append(text).append("'");
+      const auto config = parse(yaml, "x");
+      return config ? std::string{} : config.error().sentence;
+    };
+    CHECK(refusal_of(repeated("a", 127)).empty());
+    CHECK(refusal_of(repeated("\U0001F600", 127)).empty());
+    for (const std::string_view character : {"a", "\u00E9"}) {
+      CHECK(refusal_of(repeated(character, 128)) ==
+            "this is too long: at most 127 characters fit.");
+    }
+    CHECK(refusal_of(repeated("\U0001F600", 128)).contains("too long"));
+    for (const auto* quoted : {"a\"b", "a\\b"}) {
+      CHECK(refusal_of(quoted).empty() == (key == "software"));
+    }
+  }
 }
 
 TEST_CASE("statements that contradict each other are refused") {

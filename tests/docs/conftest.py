@@ -2,7 +2,15 @@ import subprocess
 
 import pytest
 
+import conformance
 from sandbox import Sandbox
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What is done of each standard, at the end of every run that looks at the documentation."""
+    page = conformance.Page(conformance.PAGE.read_text(encoding="utf-8"))
+    terminalreporter.section("docs/conformance.md")
+    terminalreporter.write(page.summary())
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,28 @@ def test_a_server_that_works_is_said_to_work(yuelao, probe, user, transport, fam
     assert probed.leg["realm"] == "yuelao"
 
 
+@pytest.mark.parametrize("anonymous", [False, True])
+def test_it_says_how_it_authenticated_and_what_is_offered(serve, probe, user, anonymous):
+    configuration = settings()
+    if anonymous:
+        del configuration["secrets"]
+    serve(configuration)
+    probed = probe(f"turn:{SERVER[4]}?transport=udp", *user)
+    assert_it_works(probed, 4, "udp")
+    assert probed.leg["authentication"] == {
+        "password_algorithms": ["SHA-256", "MD5"], "user_anonymity": anonymous, "used": "SHA-256"}
+    assert probed.step("authentication")["text"] == (
+        "The server offers the password algorithms SHA-256, MD5, of which SHA-256 was used, and "
+        + ("hides" if anonymous else "does not hide") + " user names.")
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_probe_leaves_no_relay_behind(yuelao, probe, user, transport):  # RFC 8656 §8
+    assert_it_works(probe(f"turn:{SERVER[4]}?transport={transport}", *user), 4, transport)
+    # The end of a stream travels like any message: a scrape may overtake it once.
+    assert any(yuelao.metric("yuelao_sessions") == 0 for _ in range(50))
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_tls_works_with_its_certificate_looked_at(yuelao, probe, user, authority, family):
     probed = probe(f"turns:{host(family)}", *user, "--ca", authority.certificate)
@@ -268,6 +290,8 @@ def test_coturn_is_looked_at_as_well_as_our_own(network, tmp_path, probe, user, 
     else:
         assert_it_works(probed, 4, transport)
     assert probed.leg["realm"] == "coturn.test" and "Coturn" in probed.leg["software"]
+    assert probed.leg["authentication"] == {
+        "password_algorithms": [], "user_anonymity": False, "used": "MD5"}
     assert wrong.status == 1 and "401" in wrong.step("allocation")["text"], wrong.text
 
 

@@ -20,13 +20,17 @@ REALM, NONCE, XOR_RELAYED_ADDRESS, REQUESTED_ADDRESS_FAMILY = 0x0014, 0x0015, 0x
 EVEN_PORT, REQUESTED_TRANSPORT, DONT_FRAGMENT = 0x0018, 0x0019, 0x001A
 XOR_MAPPED_ADDRESS, RESERVATION_TOKEN, FINGERPRINT = 0x0020, 0x0022, 0x8028
 ADDITIONAL_ADDRESS_FAMILY, ADDRESS_ERROR_CODE, ICMP = 0x8000, 0x8001, 0x8004
+UNKNOWN_ATTRIBUTES, MESSAGE_INTEGRITY_SHA256, PASSWORD_ALGORITHM = 0x000A, 0x001C, 0x001D
+USERHASH, PASSWORD_ALGORITHMS = 0x001E, 0x8002
+ALTERNATE_DOMAIN, ALTERNATE_SERVER = 0x8003, 0x8023
 
 UDP_TRANSPORT = (REQUESTED_TRANSPORT, bytes([17, 0, 0, 0]))
 BOTH_FAMILIES = (ADDITIONAL_ADDRESS_FAMILY, bytes([2, 0, 0, 0]))
 
 
 class Message:
-    def __init__(self, kind, transaction, every):
+    def __init__(self, kind, transaction, every, data=b""):
+        self.data = data
         self.kind = kind
         self.transaction = transaction
         self.every = every  # (name, value), also of those that come again
@@ -41,7 +45,7 @@ class Message:
             name, size = struct.unpack_from(">HH", data, at)
             every.append((name, data[at + 4:at + 4 + size]))
             at += 4 + (size + 3) // 4 * 4
-        return cls(kind, data[8:20], every)
+        return cls(kind, data[8:20], every, data)
 
     @property
     def error(self):
@@ -64,6 +68,18 @@ class Message:
         assert len(packed) == {1: 4, 2: 16}[family]
         return str(ipaddress.ip_address(packed)), port ^ (MAGIC >> 16)
 
+    def signed_with(self, key, sha256=False):
+        """Whether the integrity attribute of this kind is there and right (RFC 8489 §14.5, §14.6)."""
+        name, digest = _INTEGRITY[sha256]
+        at = 20
+        while at < len(self.data):
+            kind, size = struct.unpack_from(">HH", self.data, at)
+            if kind == name:
+                head = self.data[:2] + struct.pack(">H", at + 4 + size - 20) + self.data[4:at]
+                return hmac.new(key, head, digest).digest() == self.data[at + 4:at + 4 + size]
+            at += 4 + (size + 3) // 4 * 4
+        return False
+
     @property
     def lifetime(self):
         return struct.unpack(">I", self.attributes[LIFETIME])[0]
@@ -84,7 +100,11 @@ def long_term_key(user, realm, password):
     return hashlib.md5(f"{user}:{realm}:{password}".encode()).digest()
 
 
-def encode(kind, attributes=(), transaction=None, key=None, fingerprint=False):
+_INTEGRITY = {False: (MESSAGE_INTEGRITY, hashlib.sha1),
+              True: (MESSAGE_INTEGRITY_SHA256, hashlib.sha256)}
+
+
+def encode(kind, attributes=(), transaction=None, key=None, fingerprint=False, sha256=False):
     transaction = transaction or new_transaction()
     body = b"".join(struct.pack(">HH", name, len(value)) + value + bytes(-len(value) % 4)
                     for name, value in attributes)
@@ -93,8 +113,10 @@ def encode(kind, attributes=(), transaction=None, key=None, fingerprint=False):
         return struct.pack(">HHI", kind, length, MAGIC) + transaction
 
     if key:
-        digest = hmac.new(key, header(len(body) + 24) + body, hashlib.sha1).digest()
-        body += struct.pack(">HH", MESSAGE_INTEGRITY, 20) + digest
+        name, digest = _INTEGRITY[sha256]
+        size = digest().digest_size
+        value = hmac.new(key, header(len(body) + 4 + size) + body, digest).digest()
+        body += struct.pack(">HH", name, size) + value
     if fingerprint:
         crc = zlib.crc32(header(len(body) + 8) + body) ^ 0x5354554E
         body += struct.pack(">HHI", FINGERPRINT, 4, crc)

@@ -93,10 +93,10 @@ class TurnClient:
 
     # Requests
 
-    def ask(self, method, attributes=(), transaction=None, key=None):
+    def ask(self, method, attributes=(), transaction=None, key=None, sha256=False):
         """One request, its answer as it comes."""
         transaction = transaction or stun.new_transaction()
-        self.send(stun.encode(method, attributes, transaction, key, fingerprint=True))
+        self.send(stun.encode(method, attributes, transaction, key, True, sha256))
         while True:
             message = self.receive()
             if not self._take(message) and message[8:20] == transaction:

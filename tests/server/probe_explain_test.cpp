@@ -25,6 +25,24 @@ bool a_sentence(const std::string& text) {
   return !text.empty() && text.front() >= 'A' && text.front() <= 'Z' && text.ends_with('.');
 }
 
+TEST_CASE("what a server offers those who authenticate is told in one sentence") {
+  using stun::KeyAlgorithm;
+  struct Row {
+    client::Offer offer;
+    std::string_view text;
+  };
+  const Row rows[] = {
+      {{}, "The server authenticates as RFC 5389 says, with MD5, and does not hide user names."},
+      {{.algorithms = {2, 1}, .chosen = KeyAlgorithm::sha256, .user_anonymity = true},
+       "The server offers the password algorithms SHA-256, MD5, of which SHA-256 was used, and "
+       "hides user names."},
+      {{.algorithms = {9, 1}, .chosen = KeyAlgorithm::md5, .user_anonymity = false},
+       "The server offers the password algorithms 0x0009, MD5, of which MD5 was used, and does "
+       "not hide user names."},
+  };
+  for (const auto& [offer, text] : rows) CHECK(explain(offer) == text);
+}
+
 TEST_CASE("an error of the network is told as what to look at, with transport and port") {
   struct Row {
     int error;

@@ -98,6 +98,17 @@ TEST_CASE("JSON has the records and the servers that they lead to") {
         nlohmann::json::parse(R"([{"transport": "udp", "host": "one.test", "port": 3478}])"));
 }
 
+TEST_CASE("JSON tells what the server offers those who authenticate, and what was used") {
+  auto report = report_of({leg_with({Verdict::works}), leg_with({Verdict::works})});
+  report.legs[0].offer = {
+      .algorithms = {2, 1, 3}, .chosen = stun::KeyAlgorithm::sha256, .user_anonymity = true};
+  const auto json = nlohmann::json::parse(to_json(report));
+  CHECK(json["legs"][0]["authentication"] == nlohmann::json::parse(R"(
+    {"password_algorithms": ["SHA-256", "MD5", "0x0003"], "user_anonymity": true,
+     "used": "SHA-256"})"));
+  CHECK(json["legs"][1]["authentication"].is_null());
+}
+
 TEST_CASE("JSON holds what was found out, and null for what was not") {
   auto report = report_of({leg_with({Verdict::works})});
   auto& leg = report.legs.front();

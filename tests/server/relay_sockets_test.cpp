@@ -253,6 +253,19 @@ TEST_CASE("shards' slices cover the range without sharing a port") {
   }
 }
 
+TEST_CASE("which port comes next cannot be told from the last one") {  // RFC 8656 §7.2, RFC 6056
+  SystemRandom random;
+  RelayPorts ports{{49152, 65535}, random};
+  int neighbours = 0;
+  auto last = ports.take().value();
+  for (int i = 0; i < 100; ++i) {
+    const auto next = ports.take().value();
+    if (next == last + 1 || next == last - 1) ++neighbours;
+    last = next;
+  }
+  CHECK(neighbours < 5);  // one in eight thousand is, by chance
+}
+
 }  // namespace
 TEST_CASE("an even port is found while there is one, and never an odd one instead") {
   SystemRandom random;

@@ -181,12 +181,11 @@ TEST_CASE("lists of types and of password algorithms stand as their RFC draws th
   unknown.count = 2;
   check_wire(unknown_attributes, unknown, "7fff0010");
 
-  check_wire(password_algorithm, {PasswordAlgorithm::sha256, {}}, "00020000");
+  check_wire(password_algorithm, {0x0002, {}}, "00020000");
   check_wire(password_algorithm, {0x8001, as_bytes("salt!")}, "80010005 73616c74 21000000");
   PasswordAlgorithms algorithms;
-  algorithms.algorithms = {PasswordAlgorithm{PasswordAlgorithm::sha256, {}},
-                           PasswordAlgorithm{0x8001, as_bytes("s")},
-                           PasswordAlgorithm{PasswordAlgorithm::md5, {}}};
+  algorithms.algorithms = {PasswordAlgorithm{0x0002, {}}, PasswordAlgorithm{0x8001, as_bytes("s")},
+                           PasswordAlgorithm{0x0001, {}}};
   algorithms.count = 3;
   check_wire(password_algorithms, algorithms, "00020000 80010001 73000000 00010000");
 }

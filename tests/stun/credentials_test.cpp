@@ -20,6 +20,24 @@ TEST_CASE("a long-term key is the digest of user, realm and password") {  // RFC
                            test::from_hex("4501c091b0366d76ea3218b6cfdd8097")));
 }
 
+TEST_CASE("a long-term key has the size of its algorithm's digest") {  // RFC 8489 §18.5.1
+  const LongTermKey md5{KeyAlgorithm::md5, "user", "realm", "pass"};
+  CHECK(md5.algorithm() == KeyAlgorithm::md5);
+  CHECK(std::ranges::equal(md5.bytes(), long_term_key("user", "realm", "pass")));
+  const LongTermKey sha256{KeyAlgorithm::sha256, "user", "realm", "pass"};
+  CHECK(sha256.algorithm() == KeyAlgorithm::sha256);
+  CHECK(std::ranges::equal(sha256.bytes(), long_term_key_sha256("user", "realm", "pass")));
+}
+
+TEST_CASE("two password algorithms are known") {  // RFC 8489 §18.5
+  CHECK(key_algorithm(1) == KeyAlgorithm::md5);
+  CHECK(key_algorithm(2) == KeyAlgorithm::sha256);
+  constexpr std::array<std::uint16_t, 4> others{0x0000, 0x0003, 0x0102, 0xFFFF};
+  for (const auto number : others) {
+    CHECK_FALSE(key_algorithm(number).has_value());
+  }
+}
+
 TEST_CASE("a REST password is what the meeting systems make") {
   struct Row {
     std::string_view made_by, secret, user, password;

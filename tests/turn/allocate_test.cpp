@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "protocol/stun/integrity.hpp"
 #include "tests/turn/world.hpp"
 
 namespace yuelao::turn::test {
@@ -117,6 +118,36 @@ TEST_CASE("attributes that are not understood are listed in a 420") {  // RFC 84
   REQUIRE(unknown.count == 2);
   CHECK(unknown.types[0] == stun::AttributeType{0x7F01});
   CHECK(unknown.types[1] == stun::AttributeType{0x002A});
+}
+
+TEST_CASE("attributes of other methods are ignored") {  // RFC 8489 §6.3
+  World world;
+  Client client{world, "203.0.112.9:40000"};
+  const auto answer = client.request(Method::allocate, [](stun::MessageWriter& writer) {
+    requesting_udp()(writer);
+    to_channel(0x4000, "192.0.78.1:1")(writer);
+    writer.add(attribute::data, as_bytes("what"));
+  });
+  CHECK(code_of(answer) == 0);
+  CHECK(world.engine.gauges(world.now).channels == 0);
+}
+
+TEST_CASE("nobody at the end of a Teredo or 6to4 tunnel gets a relay") {  // RFC 8656 §21.4
+  World world;
+  struct Row {
+    std::string_view from;
+    int code;
+  };
+  constexpr Row rows[] = {
+      {"[2001::1]:1", 403}, {"[2001:0:ffff:ffff::]:1", 403},
+      {"[2002::1]:1", 403}, {"[2002:cb00:7009::1]:1", 403},
+      {"[2001:1::1]:1", 0}, {"[2003::1]:1", 0},
+  };
+  for (const auto& [from, code] : rows) {
+    CAPTURE(from);
+    Client client{world, from};
+    CHECK(code_of(client.request(Method::allocate, requesting_udp())) == code);
+  }
 }
 
 TEST_CASE("the relay's family follows the client unless it asks") {  // step 7
@@ -291,6 +322,71 @@ TEST_CASE("a draining server takes no new allocation and keeps the old ones") {
   CHECK(code_of(late.request(Method::allocate, requesting_udp())) == 508);
   CHECK(code_of(old.request(Method::refresh)) == 0);
   old.permit("192.0.78.1:1");
+}
+
+namespace {
+
+// ALTERNATE-SERVER, as often as it is there, in order.
+std::vector<Endpoint> alternates_in(const stun::Message& message) {
+  std::vector<Endpoint> servers;
+  message.for_each([&](stun::AttributeType type, Bytes value) {
+    if (type != attribute::alternate_server.type) return;
+    servers.push_back(stun::PlainAddressCodec::decode(value, {}).value());
+  });
+  return servers;
+}
+
+}  // namespace
+
+TEST_CASE("a draining server sends new clients to the other one") {  // RFC 8489 §10, §14.15
+  auto options = default_options();
+  options.alternate_server = {{endpoint("198.51.100.2:443"), endpoint("[2001:470:1::2]:0")},
+                              "b.example.org"};
+  World world{options};
+  Client old{world, "203.0.112.9:1"};
+  old.allocate();
+  world.engine.drain();
+  struct Row {
+    std::string_view what, address;
+    Transport transport;
+    std::array<std::string_view, 2> servers;
+  };
+  constexpr Row rows[] = {
+      {"IPv4", "203.0.112.9:2", Transport::udp, {"198.51.100.2:443", "[2001:470:1::2]:3478"}},
+      {"IPv6", "[2001:470::9]:2", Transport::udp, {"[2001:470:1::2]:3478", "198.51.100.2:443"}},
+      {"TLS", "203.0.112.9:3", Transport::tls, {"198.51.100.2:443", "[2001:470:1::2]:3478"}},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    Client client{world, row.address, row.transport};
+    client.algorithm = stun::KeyAlgorithm::sha256;
+    const auto answer = client.request(Method::allocate, requesting_udp());
+    REQUIRE(code_of(answer) == 300);
+    const auto message = answer->message();
+    CHECK(alternates_in(message) ==
+          std::vector{endpoint(row.servers[0]), endpoint(row.servers[1])});
+    CHECK(message.get(attribute::alternate_domain) == "b.example.org");
+    const stun::LongTermKey key{stun::KeyAlgorithm::sha256, "alice", "yuelao", "wonderland"};
+    CHECK(stun::verify_integrity_sha256(message, key.bytes()) == stun::Integrity::valid);
+  }
+  // Whoever has a relay keeps it; strangers are told nothing.
+  CHECK(code_of(old.request(Method::refresh)) == 0);
+  Client stranger{world, "203.0.112.9:4"};
+  CHECK(code_of(stranger.unsigned_request(Method::allocate, requesting_udp())) == 401);
+  CHECK(code_of(stranger.unsigned_request(Method::binding)) == 0);
+}
+
+TEST_CASE("nobody is sent to an address of the other family alone") {  // RFC 8489 §10
+  auto options = default_options();
+  options.alternate_server = {{endpoint("198.51.100.2:3478")}, {}};
+  World world{options};
+  world.engine.drain();
+  Client four{world, "203.0.112.9:1"};
+  const auto answer = four.request(Method::allocate, requesting_udp());
+  CHECK(code_of(answer) == 300);
+  CHECK_FALSE(answer->message().has(attribute::alternate_domain.type));
+  Client six{world, "[2001:470::9]:1"};
+  CHECK(code_of(six.request(Method::allocate, requesting_udp())) == 508);
 }
 
 TEST_CASE("SOFTWARE is sent only when configured") {

@@ -64,6 +64,34 @@ TEST_CASE("an unknown user and a wrong password are answered alike") {
   const auto second = unknown.request(Method::allocate, requesting_udp());
   CHECK(code_of(first) == 401);
   CHECK(first->bytes == second->bytes);
+  CHECK(first->message().get(attribute::realm) == "yuelao");
+  CHECK(first->message().has(attribute::nonce.type));
+}
+
+TEST_CASE("a wrong password is told before a stale nonce") {  // RFC 8489 §9.2.4, in its order
+  World world;
+  Client client{world, "203.0.112.9:1"};
+  client.allocate();
+  client.password = "guess";
+  client.nonce = "stale";
+  CHECK(code_of(client.request(Method::refresh)) == 401);
+}
+
+TEST_CASE("an answer to a request with credentials repeats none of them") {  // RFC 8489 §9.2.4
+  World world;
+  Client client{world, "203.0.112.9:1"};
+  client.request(Method::allocate);
+  const auto success = client.request(Method::allocate, requesting_udp());
+  const auto refusal = client.request(Method::create_permission, to_peer("10.0.0.1:1"));
+  REQUIRE(code_of(success) == 0);
+  REQUIRE(code_of(refusal) == 403);
+  for (const auto& answer : {success, refusal}) {
+    CHECK(answer->message().has(attribute::message_integrity.type));
+    for (const auto type :
+         {attribute::username.type, attribute::realm.type, attribute::nonce.type}) {
+      CHECK_FALSE(answer->message().has(type));
+    }
+  }
 }
 
 TEST_CASE("a key of zeros proves nothing for a user who does not exist") {
@@ -225,10 +253,18 @@ TEST_CASE("a nonce that was changed, cut or made up is stale") {
     CHECK(code_of(client.request(Method::allocate, requesting_udp())) == 438);
   }
   for (const auto& other :
-       {good.substr(1), good + "a", std::string(24, '0'), std::string(128, 'x')}) {
+       {good.substr(1), good + "a", std::string(28, '0'), std::string(128, 'x')}) {
     client.nonce = other;
     CHECK(code_of(client.request(Method::allocate, requesting_udp())) == 438);
   }
+}
+
+TEST_CASE("a nonce does not come round again with the bits of its time") {
+  World world;
+  Client client{world, "203.0.112.9:1"};
+  client.request(Method::allocate);
+  world.pass_silently(std::chrono::seconds{1 << 24});
+  CHECK(code_of(client.request(Method::allocate, requesting_udp())) == 438);
 }
 
 TEST_CASE("servers with one nonce key take each other's nonces, others do not") {

@@ -131,6 +131,22 @@ TEST_CASE("what is neither STUN nor ChannelData costs one counter") {
   CHECK(world.engine.allocation_count() == 0);
 }
 
+TEST_CASE("unknown attributes are told to classic clients in pairs") {  // RFC 3489 §11.2.10
+  World world;
+  Client client{world, "203.0.112.9:40000"};
+  for (const bool classic : {false, true}) {
+    auto message = client.compose(Method::binding, [](stun::MessageWriter& writer) {
+      writer.add(stun::Attribute<Bytes>{{0x7F01}}, Bytes{});
+    });
+    if (classic) message[4] = std::byte{0};
+    const auto answer = client.send(message).at(0);
+    CHECK(code_of(answer) == 420);
+    const auto unknown = answer.message().get(attribute::unknown_attributes).value();
+    CHECK(unknown.count == (classic ? 2 : 1));
+    for (const auto type : unknown.list()) CHECK(type.value == 0x7F01);
+  }
+}
+
 TEST_CASE("a wrong fingerprint is no STUN message") {  // RFC 8489 §6.3
   World world;
   Client client{world, "203.0.112.9:40000"};

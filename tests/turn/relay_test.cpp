@@ -336,7 +336,7 @@ TEST_CASE("traffic is counted without its framing") {
   CHECK(counters.peer_to_client.bytes == 3);
 }
 
-TEST_CASE("connections that claim one five-tuple are two clients") {  // RFC 8656 §2.2
+TEST_CASE("connections that claim one five-tuple are two clients") {  // RFC 8656 §3.2
   World world;
   Client victim{world, "203.0.112.9:1", Transport::tcp};
   victim.path.socket = SocketRef::stream(1, 1);

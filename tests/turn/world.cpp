@@ -176,15 +176,30 @@ Octets Client::compose(Method method, const Fill& fill) {
   stun::MessageWriter writer{buffer, method, stun::Class::request,
                              stun::TransactionId::from_random(id)};
   if (fill) fill(writer);
-  if (!nonce.empty()) {
-    writer.add(attribute::username, std::string_view{user})
-        .add(attribute::realm, std::string_view{realm})
-        .add(attribute::nonce, std::string_view{nonce})
-        .add_integrity(stun::long_term_key(user, realm, password));
-  }
+  if (!nonce.empty()) sign(writer);
   if (fingerprint) writer.add_fingerprint();
   buffer.resize(writer.finish().size());
   return buffer;
+}
+
+void Client::sign(stun::MessageWriter& writer) const {
+  if (anonymous) {
+    writer.add(attribute::userhash, stun::user_hash(user, realm));
+  } else {
+    writer.add(attribute::username, std::string_view{user});
+  }
+  writer.add(attribute::realm, std::string_view{realm})
+      .add(attribute::nonce, std::string_view{nonce});
+  if (!algorithm) {
+    writer.add_integrity(stun::long_term_key(user, realm, password));
+    return;
+  }
+  const stun::LongTermKey key{*algorithm, user, realm, password};
+  writer
+      .add(stun::Attribute<Bytes>{attribute::password_algorithms.type},
+           Authentication::offered_algorithms())
+      .add(attribute::password_algorithm, {static_cast<std::uint16_t>(*algorithm), {}})
+      .add_integrity_sha256(key.bytes());
 }
 
 std::optional<Sent> Client::unsigned_request(Method method, const Fill& fill) {

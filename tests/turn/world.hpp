@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "protocol/stun/attributes.hpp"
+#include "protocol/stun/credentials.hpp"
 #include "protocol/stun/message.hpp"
 #include "protocol/stun/message_writer.hpp"
 #include "protocol/turn/engine.hpp"
@@ -152,8 +153,12 @@ class Client {
   std::string realm = "yuelao";
   std::string nonce;
   bool fingerprint = false;
+  // How it signs: as RFC 5389 says, or as RFC 8489 does with this algorithm.
+  std::optional<stun::KeyAlgorithm> algorithm;
+  bool anonymous = false;  // USERHASH instead of USERNAME
 
  private:
+  void sign(stun::MessageWriter& writer) const;
   void learn(const Sent& challenge);
 
   World& world_;

@@ -1,0 +1,56 @@
+"""What of TLS is spoken, with an RSA certificate as most servers have one."""
+
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from network import SERVER
+from yuelao import settings
+
+BEST = "ECDHE-RSA-AES128-GCM-SHA256"
+
+
+@pytest.fixture
+def shake_hands(network, serve, tmp_path):
+    """shake_hands(suites, ...) -> (suite, version) that the server chose among them."""
+    files = {"certificate": str(tmp_path / "rsa.pem"), "key": str(tmp_path / "rsa.key")}
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=turn.test", "-keyout", files["key"], "-out",
+                    files["certificate"]], check=True, capture_output=True)
+    serve(settings(tls=files))
+
+    def shake(suites, newest=ssl.TLSVersion.TLSv1_2):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.maximum_version = newest
+        context.set_ciphers(suites)
+        with network.client.socket(socket.SOCK_STREAM) as plain:
+            plain.connect((SERVER[4], 5349))
+            with context.wrap_socket(plain) as secure:
+                return secure.cipher()[0], secure.version()
+
+    return shake
+
+
+@pytest.mark.parametrize("weaker", ["AES128-GCM-SHA256", "AES256-SHA256", "ECDHE-RSA-AES128-SHA"])
+def test_forward_secrecy_wins_wherever_it_stands(shake_hands, weaker):
+    """RFC 8489 §6.2.3, RFC 9325 §4.1, §4.2.1."""
+    for suites in (f"{weaker}:{BEST}", f"{BEST}:{weaker}"):
+        assert shake_hands(suites) == (BEST, "TLSv1.2")
+
+
+@pytest.mark.parametrize("suites", ["NULL-SHA256", "AECDH-AES128-SHA",
+                                    "DHE-RSA-AES128-GCM-SHA256", "AES128-GCM-SHA256"])
+def test_suites_that_nobody_should_speak_are_refused(shake_hands, suites):
+    """RFC 9325 §4.1: no encryption, nobody's certificate, finite-field Diffie-Hellman, static
+    RSA."""
+    with pytest.raises((ssl.SSLError, ConnectionResetError)):
+        shake_hands(f"{suites}:@SECLEVEL=0")
+
+
+def test_tls_1_3_is_preferred(shake_hands):
+    """RFC 9325 §3.1.1."""
+    assert shake_hands(BEST, ssl.TLSVersion.TLSv1_3)[1] == "TLSv1.3"
