@@ -66,7 +66,7 @@ bool queue_full(int error) {
 bool segmentation_unsupported(int error) { return error == EIO; }
 
 // IPv6 only: IPv4 has no such control message.
-void forbid_fragments(msghdr& header) { add_control(header, IPPROTO_IPV6, IPV6_DONTFRAG, int{1}); }
+void forbid_fragments(msghdr& header) { add_control(header, IPPROTO_IPV6, IPV6_DONTFRAG, 1); }
 
 // How many left. The fewer headers and vectors the kernel has to copy, the cheaper: most of
 // what is relayed is one datagram in one piece.

@@ -173,14 +173,14 @@ TEST_CASE("a pair of ports is opened as one relay and one that is held") {  // R
 
 TEST_CASE("pairs are found while there are any, and what they leave is for others") {
   World world;
-  const auto pairs = world.first % 2 == 0 ? 4U : 3U;
+  const std::uint8_t pairs = world.first % 2 == 0 ? 4 : 3;
   for (std::uint8_t i = 0; i < pairs; ++i) {
     CHECK(world.relays.open_pair({i, 0}, Family::ipv4, token(i)).has_value());
   }
   CHECK_FALSE(world.relays.open_pair({9, 0}, Family::ipv4, token(9)).has_value());
   std::uint32_t left = 0;
   while (world.relays.open({20 + left, 0}, Family::ipv4)) ++left;
-  CHECK(left == 8 - 2 * pairs);
+  CHECK(left == 8U - 2U * pairs);
   // Nobody comes for the ports that are held: they are free again.
   for (std::uint8_t i = 0; i < pairs; ++i) {
     world.relays.close({i, 0});

@@ -27,7 +27,7 @@ Client::Fill ending(std::optional<Family> family) {
   };
 }
 
-Client::Fill to_peers(std::vector<std::string_view> peers) {
+Client::Fill to_peers(const std::vector<std::string_view>& peers) {
   return [peers](stun::MessageWriter& writer) {
     for (const auto peer : peers) writer.add(attribute::xor_peer_address, endpoint(peer));
   };
@@ -255,8 +255,8 @@ TEST_CASE("CreatePermission may name peers of both families, all or nothing") { 
   auto options = default_options();
   options.limits.permissions_per_allocation = 2;
   DualCall call{options};
-  const auto ask = [&](std::vector<std::string_view> peers) {
-    return code_of(call.client.request(Method::create_permission, to_peers(std::move(peers))));
+  const auto ask = [&](const std::vector<std::string_view>& peers) {
+    return code_of(call.client.request(Method::create_permission, to_peers(peers)));
   };
   CHECK(ask({peer_v4, "[::1]:1"}) == 403);
   CHECK(ask({peer_v6, "[2001:470:7::2]:1", "[2001:470:7::3]:1", peer_v4}) == 508);
