@@ -35,13 +35,16 @@ const std::array<Endpoint, 8> peers = {
     Endpoint{address("2600::1"), 1},     Endpoint{address("::1"), 1},
 };
 
+constexpr std::array families = {Family::ipv4, Family::ipv6};
+
 Options fuzz_options() {
   Options options;
   options.nonce_key = Secret{"0123456789abcdef0123456789abcdef"};
   options.credentials.users = {{"alice", Secret{"wonderland"}}, {"bob", Secret{"builder"}}};
-  options.relay_addresses = {{address("5.5.5.5"), address("10.9.9.9")}};
-  options.peers.own_addresses = {address("5.5.5.5"), address("10.9.9.9")};
-  options.limits.allocations = 3;
+  options.relay_addresses = {{address("5.5.5.5"), address("10.9.9.9")},
+                             {address("2600:5::5"), address("2600:5::5")}};
+  options.peers.own_addresses = {address("5.5.5.5"), address("10.9.9.9"), address("2600:5::5")};
+  options.limits.allocations = 4;
   options.limits.permissions_per_allocation = 2;
   options.limits.channels_per_allocation = 2;
   return options;
@@ -86,7 +89,7 @@ class Driver {
     while (!script_.over()) step();
     engine_.advance(now_, out_);
     settle();
-    // After the last lifetime every table is empty.
+    // After the last lifetime every table is empty, of reservations too.
     now_.steady += options_.maximum_lifetime + 2s;
     engine_.advance(now_, out_);
     settle();
@@ -94,11 +97,12 @@ class Driver {
     promise(quota_.total() == 0 && quota_.users() == 0 && quota_.prefixes() == 0,
             "what was counted is given back");
     promise(open_.empty(), "every relay that opened is closed");
+    promise(held_.empty() && reservations_.size() == 0, "every reserved port is given back");
   }
 
  private:
   void step() {
-    switch (script_.choose(8)) {
+    switch (script_.choose(9)) {
       case 0:
         return request(stun::Method::allocate);
       case 1:
@@ -113,6 +117,8 @@ class Driver {
         return receive_from_peer();
       case 6:
         return pass_time();
+      case 7:
+        return receive_error();
       default:
         return anything();
     }
@@ -191,6 +197,10 @@ class Driver {
   void add_attributes(stun::MessageWriter& writer, stun::Method method) {
     if (method == stun::Method::allocate) {
       writer.add(attribute::requested_transport, static_cast<std::uint8_t>(17));
+      add_wishes(writer);
+    }
+    if (method == stun::Method::refresh && script_.choose(2) == 0) {
+      writer.add(attribute::requested_address_family, families.at(script_.choose(2)));
     }
     if (method == stun::Method::channel_bind) {
       const auto number = static_cast<std::uint16_t>(0x4000 + script_.choose(3));
@@ -209,6 +219,20 @@ class Driver {
     }
   }
 
+  // Combinations that are refused too.
+  void add_wishes(stun::MessageWriter& writer) {
+    const auto wishes = script_.choose(16);
+    if ((wishes & 1U) != 0) {
+      writer.add(attribute::requested_address_family, families.at(script_.choose(2)));
+    }
+    if ((wishes & 2U) != 0) writer.add(attribute::additional_address_family, Family::ipv6);
+    if ((wishes & 4U) != 0) writer.add(attribute::even_port, {script_.choose(2) == 0});
+    if ((wishes & 8U) != 0 && !tokens_.empty()) {
+      const auto newest = tokens_.size() - 1 - script_.choose(4) % tokens_.size();
+      writer.add(attribute::reservation_token, tokens_.at(newest));
+    }
+  }
+
   void send_to_peer() {
     const auto from = path(script_.choose(client_count));
     std::array<std::byte, 256> buffer{};
@@ -220,6 +244,7 @@ class Driver {
                                  stun::TransactionId::from_random(std::array<std::byte, 12>{})};
       writer.add(attribute::xor_peer_address, peers.at(script_.choose(peers.size())))
           .add(attribute::data, script_.take(5));
+      if (script_.choose(2) == 0) writer.add(attribute::dont_fragment, {});
       engine_.on_client_message(from, writer.finish(), now_, out_);
     }
     settle();
@@ -229,6 +254,17 @@ class Driver {
     const RelayId relay{script_.choose(4), script_.choose(3)};
     engine_.on_peer_datagram(relay, peers.at(script_.choose(peers.size())), script_.take(5), now_,
                              out_);
+    settle();
+  }
+
+  void receive_error() {
+    const RelayId relay{script_.choose(4), script_.choose(3)};
+    const stun::Icmp icmp{static_cast<std::uint8_t>(script_.choose(13)),
+                          static_cast<std::uint8_t>(script_.choose(5)), 1400};
+    engine_.on_peer_error(relay, {peers.at(script_.choose(peers.size())), icmp}, now_, out_);
+    for (const auto& send : out_.sends()) {
+      promise(send.from.kind != SocketRef::Kind::relay, "an ICMP error is told to clients alone");
+    }
     settle();
   }
 
@@ -261,7 +297,8 @@ class Driver {
       for (const auto& command : out_.take_commands()) carry_out(command);
     }
     promise(engine_.consistent(), "tables and counters agree");
-    promise(engine_.allocation_count() == quota_.total(), "quota and table agree");
+    promise(engine_.allocation_count() + reservations_.size() == quota_.total(),
+            "quota and tables agree");
   }
 
   // Who gives the right credentials is known, and told so in a way that he understands.
@@ -284,17 +321,36 @@ class Driver {
   }
 
   void carry_out(const Command& command) {
-    if (const auto* open = std::get_if<OpenRelay>(&command)) {
-      if (script_.choose(8) == 7) {
-        return engine_.on_relay_opened(open->id, std::unexpected{RelayFailure::no_port}, now_,
-                                       out_);
-      }
-      promise(open_.insert(open->id).second, "a relay is opened once");
-      engine_.on_relay_opened(open->id, Endpoint{address("10.9.9.9"), next_port_++}, now_, out_);
-    }
+    if (const auto* relay = std::get_if<OpenRelay>(&command)) open(*relay);
+    if (const auto* reserved = std::get_if<OpenReserved>(&command)) open(*reserved);
+    if (const auto* close = std::get_if<CloseReserved>(&command)) held_.erase(close->token);
     if (const auto* close = std::get_if<CloseRelay>(&command)) {
       promise(open_.erase(close->id) == 1, "a relay is closed once");
     }
+  }
+
+  void open(const OpenRelay& wanted) {
+    const bool v4 = wanted.family == Family::ipv4;
+    const auto bound = address(v4 ? "10.9.9.9" : "2600:5::5");
+    if (script_.choose(8) == 7) return refuse(wanted.id);
+    if (wanted.reserve_next) {
+      held_.emplace(*wanted.reserve_next, Endpoint{bound, next_port_++});
+      tokens_.push_back(*wanted.reserve_next);
+    }
+    opened(wanted.id, {bound, next_port_++});
+  }
+  void open(const OpenReserved& wanted) {
+    auto held = held_.extract(wanted.token);
+    promise(!held.empty(), "what is reserved is opened once");
+    if (script_.choose(8) == 7) return refuse(wanted.id);
+    opened(wanted.id, held.mapped());
+  }
+  void opened(RelayId relay, const Endpoint& bound) {
+    promise(open_.insert(relay).second, "a relay is opened once");
+    engine_.on_relay_opened(relay, bound, now_, out_);
+  }
+  void refuse(RelayId relay) {
+    engine_.on_relay_opened(relay, std::unexpected{RelayFailure::no_port}, now_, out_);
   }
 
   struct Expected {
@@ -309,9 +365,12 @@ class Driver {
   CountingRandom random_;
   QuotaLedger quota_{options_.limits};
   RelayDirectory directory_{options_.relay_addresses};
-  Engine engine_{options_, {quota_, directory_}, random_};
+  ReservationBook reservations_;
+  Engine engine_{options_, {quota_, directory_, reservations_}, random_};
   Outbox out_;
   std::set<RelayId> open_;
+  std::map<ReservationToken, Endpoint> held_;
+  std::vector<ReservationToken> tokens_;  // all that there were
   std::uint32_t transaction_ = 0;
   std::uint16_t next_port_ = 50000;
 };

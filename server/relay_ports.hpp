@@ -31,11 +31,17 @@ class RelayPorts {
   // Any free port with equal chance (RFC 8656 §7.2 asks for RFC 6056's randomness: who
   // cannot guess the port cannot aim at it). Empty when all that would do are in use.
   std::optional<std::uint16_t> take(turn::Parity parity = turn::Parity::any);
+  // An even port and the next higher one (RFC 8656 §7.2's pair), any of them with equal
+  // chance: the even one. Empty when no two such ports are free.
+  std::optional<std::uint16_t> take_pair();
   void give_back(std::uint16_t port) { free_.push_back(port); }
 
   std::size_t free() const { return free_.size(); }
 
  private:
+  std::size_t draw() const;
+  std::uint16_t take_at(std::size_t index);
+
   Random* random_;
   std::vector<std::uint16_t> free_;
 };

@@ -27,12 +27,13 @@ turn::RelayFailure failure_for(std::error_code error) {
 }  // namespace
 
 RelaySockets::RelaySockets(const std::vector<turn::RelayAddress>& addresses, PortRange ports,
-                           Poller& poller, Random& random)
-    : ports_{ports}, poller_{poller}, random_{random} {
+                           Surroundings surroundings)
+    : ports_{ports}, around_{surroundings} {
   follow(addresses);
 }
 
 void RelaySockets::follow(const std::vector<turn::RelayAddress>& addresses) {
+  take_back_ports();
   current_.clear();
   // Those that stay first, so that none of them makes room for a new one.
   for (const auto& address : addresses) {
@@ -53,7 +54,7 @@ std::size_t RelaySockets::slot_for(const IpAddress& bound) {
     const bool current = std::ranges::find(current_, at) != current_.end();
     if (!current && addresses_[at].idle(ports_)) break;
   }
-  Address fresh{bound, RelayPorts{ports_, random_}};
+  Address fresh{bound, RelayPorts{ports_, around_.random}};
   if (at == addresses_.size()) {
     addresses_.push_back(std::move(fresh));
   } else {
@@ -64,12 +65,36 @@ std::size_t RelaySockets::slot_for(const IpAddress& bound) {
 
 std::expected<Endpoint, turn::RelayFailure> RelaySockets::open(turn::RelayId id, Family family,
                                                                turn::Parity parity) {
+  take_back_ports();
   auto failure = turn::RelayFailure::no_port;
   for (const std::size_t i : current_) {
     if (addresses_[i].bound.family() != family) continue;
     auto socket = open_on(addresses_[i], parity);
-    if (socket) return keep(id, i, *std::move(socket));
+    if (socket) return keep(id, {*std::move(socket), around_.shard});
     failure = socket.error();
+    if (failure == turn::RelayFailure::no_descriptor) break;
+  }
+  return std::unexpected{failure};
+}
+
+std::expected<Endpoint, turn::RelayFailure> RelaySockets::open_pair(
+    turn::RelayId id, Family family, const turn::ReservationToken& token) {
+  take_back_ports();
+  auto failure = turn::RelayFailure::no_port;
+  for (const std::size_t i : current_) {
+    if (addresses_[i].bound.family() != family) continue;
+    auto pair = open_pair_on(addresses_[i]);
+    if (pair) {
+      auto opened = keep(id, {std::move(pair->first), around_.shard});
+      SharedReservations::Held second{std::move(pair->second), around_.shard};
+      if (opened) {
+        around_.reservations.keep(token, std::move(second));
+      } else {
+        give_back(std::move(second));
+      }
+      return opened;
+    }
+    failure = pair.error();
     if (failure == turn::RelayFailure::no_descriptor) break;
   }
   return std::unexpected{failure};
@@ -97,26 +122,85 @@ std::expected<UdpSocket, turn::RelayFailure> RelaySockets::open_on(Address& addr
   return result;
 }
 
+// As open_on() does, a pair a time.
+std::expected<RelaySockets::Pair, turn::RelayFailure> RelaySockets::open_pair_on(Address& address) {
+  std::vector<std::uint16_t> taken_by_others;
+  std::expected<Pair, turn::RelayFailure> result{std::unexpect, turn::RelayFailure::no_port};
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const auto port = address.ports.take_pair();
+    if (!port) break;
+    const auto next = static_cast<std::uint16_t>(*port + 1);
+    auto first = UdpSocket::open_relay({address.bound, *port});
+    auto second = UdpSocket::open_relay({address.bound, next});
+    if (first && second && second->ignore_datagrams()) {
+      result = Pair{*std::move(first), *std::move(second)};
+      break;
+    }
+    taken_by_others.insert(taken_by_others.end(), {*port, next});
+    const auto error = !first ? first.error() : !second ? second.error() : std::error_code{};
+    if (error.value() == EADDRINUSE) continue;
+    result = std::unexpected{failure_for(error)};
+    break;
+  }
+  for (const auto port : taken_by_others) address.ports.give_back(port);
+  return result;
+}
+
+std::expected<Endpoint, turn::RelayFailure> RelaySockets::open_reserved(
+    turn::RelayId id, const turn::ReservationToken& token) {
+  auto held = around_.reservations.take(token);
+  if (!held) return std::unexpected{turn::RelayFailure::no_port};
+  if (!held->socket.accept_datagrams()) {
+    give_back(*std::move(held));
+    return std::unexpected{turn::RelayFailure::bind_failed};
+  }
+  return keep(id, *std::move(held));
+}
+
 std::expected<Endpoint, turn::RelayFailure> RelaySockets::keep(turn::RelayId id,
-                                                               std::size_t address,
-                                                               UdpSocket socket) {
-  if (const auto error = poller_.add(socket.descriptor(), turn::SocketRef::relay(id))) {
-    addresses_[address].ports.give_back(socket.local().port);
+                                                               SharedReservations::Held held) {
+  if (const auto error = around_.poller.add(held.socket.descriptor(), turn::SocketRef::relay(id))) {
+    give_back(std::move(held));
     return std::unexpected{failure_for(error)};
   }
   if (slots_.size() <= id.index) slots_.resize(id.index + 1);
   Slot& slot = slots_[id.index];
   slot.generation = id.generation;
-  slot.address = address;
-  slot.socket = std::move(socket);
+  slot.home = held.home;
+  slot.socket = std::move(held.socket);
   return slot.socket->local();
 }
 
 void RelaySockets::close(turn::RelayId id) {
   if (find(id) == nullptr) return;
   Slot& slot = slots_[id.index];
-  addresses_[slot.address].ports.give_back(slot.socket->local().port);
-  slot.socket.reset();
+  give_back({*std::exchange(slot.socket, std::nullopt), slot.home});
+}
+
+void RelaySockets::close_reserved(const turn::ReservationToken& token) {
+  if (auto held = around_.reservations.take(token)) give_back(*std::move(held));
+}
+
+// Another shard may bind its port at once: the socket is closed before it hears of it.
+void RelaySockets::give_back(SharedReservations::Held held) {
+  const Endpoint port = held.socket.local();
+  {
+    const UdpSocket closed = std::move(held.socket);
+  }
+  if (held.home == around_.shard) {
+    give_back(port);
+  } else {
+    around_.reservations.send_home(held.home, port);
+  }
+}
+
+void RelaySockets::give_back(const Endpoint& port) {
+  const auto address = std::ranges::find(addresses_, port.address, &Address::bound);
+  if (address != addresses_.end()) address->ports.give_back(port.port);
+}
+
+void RelaySockets::take_back_ports() {
+  for (const auto& port : around_.reservations.come_home(around_.shard)) give_back(port);
 }
 
 UdpSocket* RelaySockets::find(turn::RelayId id) {

@@ -11,6 +11,7 @@
 #include "protocol/turn/socket_ref.hpp"
 #include "server/poller.hpp"
 #include "server/relay_ports.hpp"
+#include "server/shared_reservations.hpp"
 #include "server/udp_socket.hpp"
 
 namespace yuelao::server {
@@ -19,10 +20,16 @@ namespace yuelao::server {
 // and the ports that are left.
 class RelaySockets {
  public:
-  // `ports` is the shard's slice, on each of `addresses`. `poller` and `random` outlive
-  // this.
-  RelaySockets(const std::vector<turn::RelayAddress>& addresses, PortRange ports, Poller& poller,
-               Random& random);
+  // What all of them need; outlives this.
+  struct Surroundings {
+    Poller& poller;
+    Random& random;
+    SharedReservations& reservations;
+    turn::ShardNumber shard;
+  };
+  // `ports` is the shard's slice, on each of `addresses`.
+  RelaySockets(const std::vector<turn::RelayAddress>& addresses, PortRange ports,
+               Surroundings surroundings);
 
   // Opens relays on these from now on; those that are open stay so.
   void follow(const std::vector<turn::RelayAddress>& addresses);
@@ -30,7 +37,15 @@ class RelaySockets {
   // On the first of the family's addresses that has a port left.
   std::expected<Endpoint, turn::RelayFailure> open(turn::RelayId id, Family family,
                                                    turn::Parity parity = turn::Parity::any);
+  // On an even port, with the next higher one held under `token` for whichever shard asks.
+  std::expected<Endpoint, turn::RelayFailure> open_pair(turn::RelayId id, Family family,
+                                                        const turn::ReservationToken& token);
+  // What any shard holds under `token`.
+  std::expected<Endpoint, turn::RelayFailure> open_reserved(turn::RelayId id,
+                                                            const turn::ReservationToken& token);
   void close(turn::RelayId id);
+  // Does nothing when nothing is held under `token`.
+  void close_reserved(const turn::ReservationToken& token);
   // Null when it is closed, or its number now belongs to another.
   UdpSocket* find(turn::RelayId id);
 
@@ -42,21 +57,27 @@ class RelaySockets {
   };
   struct Slot {
     std::uint32_t generation = 0;
-    std::size_t address = 0;
+    turn::ShardNumber home = 0;  // whose port it is
     std::optional<UdpSocket> socket;
+  };
+  struct Pair {
+    UdpSocket first;
+    UdpSocket second;
   };
 
   std::size_t slot_for(const IpAddress& bound);
   std::expected<UdpSocket, turn::RelayFailure> open_on(Address& address, turn::Parity parity);
-  std::expected<Endpoint, turn::RelayFailure> keep(turn::RelayId id, std::size_t address,
-                                                   UdpSocket socket);
+  std::expected<Pair, turn::RelayFailure> open_pair_on(Address& address);
+  std::expected<Endpoint, turn::RelayFailure> keep(turn::RelayId id, SharedReservations::Held held);
+  void give_back(SharedReservations::Held held);
+  void give_back(const Endpoint& port);
+  void take_back_ports();
 
   std::vector<Address> addresses_;    // former ones too, as long as a relay is open there
   std::vector<std::size_t> current_;  // which of them, in order of preference
   std::vector<Slot> slots_;
   PortRange ports_;
-  Poller& poller_;
-  Random& random_;
+  Surroundings around_;
 };
 
 }  // namespace yuelao::server

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace yuelao::server {
 namespace {
@@ -21,7 +22,7 @@ std::size_t size_of(const turn::Send& send) {
 }
 
 bool same_flow(const turn::Send& a, const turn::Send& b) {
-  return a.to == b.to && a.source == b.source;
+  return a.to == b.to && a.source == b.source && a.dont_fragment == b.dont_fragment;
 }
 
 iovec vector_of(Bytes bytes) {
@@ -60,10 +61,12 @@ bool queue_full(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM;
 }
 
-// The route's device cannot segment for us (IPsec, no checksum offload), for ever.
-bool segmentation_unsupported(int error) {
-  return error == EIO || error == EOPNOTSUPP || error == ENOPROTOOPT;
-}
+// The route's device cannot segment for us (IPsec, no checksum offload), for ever. Nothing
+// that comes by ICMP may be believed here: EIO does not.
+bool segmentation_unsupported(int error) { return error == EIO; }
+
+// IPv6 only: IPv4 has no such control message.
+void forbid_fragments(msghdr& header) { add_control(header, IPPROTO_IPV6, IPV6_DONTFRAG, 1); }
 
 // How many left. The fewer headers and vectors the kernel has to copy, the cheaper: most of
 // what is relayed is one datagram in one piece.
@@ -83,7 +86,7 @@ int send_messages(int descriptor, std::span<mmsghdr> messages) {
 
 }  // namespace
 
-void Sender::add(const UdpSocket& socket, const turn::Send& send) {
+void Sender::add(UdpSocket& socket, const turn::Send& send) {
   added_[count_] = {&socket, &send};
   ++count_;
 }
@@ -138,11 +141,30 @@ void Sender::send_from_socket(std::size_t first, std::size_t end) {
   std::size_t messages = 0;
   while (first < end) {
     const Run run = run_at(first, end);
+    const bool differs = messages > 0 && entries_[first].send->dont_fragment !=
+                                             entries_[runs_[0].first].send->dont_fragment;
+    if (differs) {
+      transmit_batch(messages);
+      messages = 0;
+    }
     compose(run, messages);
     first += run.count;
     ++messages;
   }
-  transmit(*entries_[runs_[0].first].socket, messages);
+  transmit_batch(messages);
+}
+
+// Messages of one socket that may all be sent in fragments, or none of them. IPv4 knows DF only as
+// an option of the socket (RFC 8656 §14): two more calls, for a batch whose client asked for it.
+void Sender::transmit_batch(std::size_t messages) {
+  const Entry& head = entries_[runs_[0].first];
+  if (!head.send->dont_fragment) return transmit(*head.socket, messages);
+  if (head.socket->set_fragments(UdpSocket::Fragments::forbidden)) {
+    transmit(*head.socket, messages);
+  } else {
+    for (std::size_t i = 0; i < messages; ++i) drop(turn::Drop::send_failed, runs_[i].count);
+  }
+  head.socket->set_fragments(UdpSocket::Fragments::allowed);
 }
 
 mmsghdr& Sender::compose(Run run, std::size_t message) {
@@ -168,19 +190,26 @@ mmsghdr& Sender::compose(Run run, std::size_t message) {
   if (head.socket->wildcard() && !head.send->source.unspecified()) {
     add_source(header, head.send->source);
   }
+  if (head.send->dont_fragment && head.send->to.address.family() == Family::ipv6) {
+    forbid_fragments(header);
+  }
   if (run.count > 1) {
     add_control(header, IPPROTO_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(size_of(*head.send)));
   }
   return result;
 }
 
-void Sender::transmit(const UdpSocket& socket, std::size_t messages) {
+// A first failure may be about a datagram that was sent long ago: an ICMP error waits on its
+// socket for the next call, which then does nothing else. The second one counts.
+void Sender::transmit(UdpSocket& socket, std::size_t messages) {
   std::size_t done = 0;
+  std::size_t failed = messages;  // the message whose first attempt did
   while (done < messages) {
     ++system_calls_;
     const int sent = send_messages(socket.descriptor(), {&headers_[done], messages - done});
     if (sent > 0) {
       done += static_cast<std::size_t>(sent);
+      if (done < messages) socket.note_error();  // what stopped it is not said
       continue;
     }
     if (errno == EINTR) continue;
@@ -188,6 +217,8 @@ void Sender::transmit(const UdpSocket& socket, std::size_t messages) {
       for (; done < messages; ++done) drop(turn::Drop::send_queue_full, runs_[done].count);
       return;
     }
+    socket.note_error();
+    if (std::exchange(failed, done) != done) continue;
     if (runs_[done].count > 1) {
       if (segmentation_unsupported(errno)) segmentation_ = false;
       transmit_one_by_one(socket, runs_[done]);
@@ -200,13 +231,20 @@ void Sender::transmit(const UdpSocket& socket, std::size_t messages) {
 
 // The kernel refused to cut the run up: segments longer than the path allows, or a
 // device without checksum offload.
-void Sender::transmit_one_by_one(const UdpSocket& socket, Run run) {
+void Sender::transmit_one_by_one(UdpSocket& socket, Run run) {
   for (std::size_t i = run.first; i < run.first + run.count; ++i) {
-    const mmsghdr& message = compose({i, 1}, spare);
-    ++system_calls_;
-    if (::sendmsg(socket.descriptor(), &message.msg_hdr, MSG_DONTWAIT) >= 0) continue;
-    drop(queue_full(errno) ? turn::Drop::send_queue_full : turn::Drop::send_failed, 1);
+    transmit_one(socket, compose({i, 1}, spare).msg_hdr);
   }
+}
+
+void Sender::transmit_one(UdpSocket& socket, const msghdr& header) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    ++system_calls_;
+    if (::sendmsg(socket.descriptor(), &header, MSG_DONTWAIT) >= 0) return;
+    if (queue_full(errno)) return drop(turn::Drop::send_queue_full, 1);
+    socket.note_error();
+  }
+  drop(turn::Drop::send_failed, 1);
 }
 
 void Sender::drop(turn::Drop reason, std::size_t datagrams) {

@@ -29,7 +29,7 @@ class Sender {
   Sender& operator=(const Sender&) = delete;
 
   // Both live until flush(). At most Outbox::send_limit a flush.
-  void add(const UdpSocket& socket, const turn::Send& send);
+  void add(UdpSocket& socket, const turn::Send& send);
   void flush();
 
   // System calls made so far, for measurements and tests.
@@ -41,7 +41,7 @@ class Sender {
   static constexpr std::size_t spare = limit;
 
   struct Entry {
-    const UdpSocket* socket;
+    UdpSocket* socket;
     const turn::Send* send;
   };
   // What one mmsghdr carries: `count` datagrams of one flow, beginning at `first`.
@@ -49,9 +49,10 @@ class Sender {
     std::size_t first;
     std::size_t count;
   };
-  // Room for a source address and a segment size.
+  // Room for a source address, a word on fragments and a segment size.
   struct alignas(cmsghdr) Control {
-    std::array<std::byte, CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t))>
+    std::array<std::byte, CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +
+                              CMSG_SPACE(sizeof(std::uint16_t))>
         octets;
   };
 
@@ -59,8 +60,10 @@ class Sender {
   Run run_at(std::size_t first, std::size_t end) const;
   void send_from_socket(std::size_t first, std::size_t end);
   mmsghdr& compose(Run run, std::size_t message);
-  void transmit(const UdpSocket& socket, std::size_t messages);
-  void transmit_one_by_one(const UdpSocket& socket, Run run);
+  void transmit_batch(std::size_t messages);
+  void transmit(UdpSocket& socket, std::size_t messages);
+  void transmit_one_by_one(UdpSocket& socket, Run run);
+  void transmit_one(UdpSocket& socket, const msghdr& header);
   void drop(turn::Drop reason, std::size_t datagrams);
 
   turn::Counters& counters_;

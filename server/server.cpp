@@ -26,6 +26,7 @@
 #include "server/reload.hpp"
 #include "server/shard.hpp"
 #include "server/shared_quota.hpp"
+#include "server/shared_reservations.hpp"
 #include "server/start_error.hpp"
 #include "server/systemd.hpp"
 
@@ -122,6 +123,7 @@ struct Server::State {
   ConnectionLimit connections;
   std::vector<Listening> listening;
   std::optional<Mailboxes> mailboxes;
+  std::optional<SharedReservations> reservations;
   std::vector<std::unique_ptr<Shard>> shards;
   std::vector<std::thread> threads;
   asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
@@ -145,12 +147,14 @@ void Server::State::create_shards() {
   Listeners listeners = open_listeners(config.listen, count);
   listening = std::move(listeners.addresses);
   mailboxes.emplace(count);
+  reservations.emplace(count);
   for (unsigned i = 0; i < count; ++i) {
     auto& shard = shards.emplace_back(std::make_unique<Shard>(
         config.turn, slice_of(ports, i, count),
-        Shard::Common{.turn = {quota, directory, static_cast<turn::ShardNumber>(i)},
+        Shard::Common{.turn = {quota, directory, *reservations, static_cast<turn::ShardNumber>(i)},
                       .connections = connections,
-                      .mailboxes = *mailboxes}));
+                      .mailboxes = *mailboxes,
+                      .reservations = *reservations}));
     shard->use(stream_settings());
     for (auto& socket : listeners.shards[i].datagrams) shard->add_listener(std::move(socket));
     for (auto& [transport, socket] : listeners.shards[i].streams) {

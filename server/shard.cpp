@@ -42,7 +42,9 @@ Shard::Shard(const turn::Options& options, PortRange ports, Common common)
       mailboxes_{common.mailboxes},
       mailbox_{common.mailboxes.of(common.turn.shard)},
       engine_{options, common.turn, random_},
-      relays_{options.relay_addresses, ports, poller_, random_},
+      relays_{options.relay_addresses,
+              ports,
+              {poller_, random_, common.reservations, common.turn.shard}},
       entrance_{connections_, [this](Arrival arrival) {
                   tasks_.post([this, arrival = std::move(arrival)]() mutable {
                     on_arrival(std::move(arrival));
@@ -158,6 +160,7 @@ void Shard::visit_relay(SocketRef ref, Now now) {
     });
   }
   meters_.receive_overflows += socket->take_overflows();
+  if (socket->errors_waiting()) report_errors(id, *socket, now);
 }
 
 void Shard::visit_stream(const Poller::Event& event, Now now) {
@@ -185,6 +188,14 @@ void Shard::take_messages(StreamClient& client, Bytes received, Now now) {
     make_room();
     engine_.on_client_message(client.path(), frame->message, now, outbox_);
     received = received.subspan(frame->consumed);
+  }
+}
+
+void Shard::report_errors(turn::RelayId relay, UdpSocket& socket, Now now) {
+  const auto errors = socket.take_errors();
+  for (const auto& error : errors.list()) {
+    make_room();
+    engine_.on_peer_error(relay, error, now, outbox_);
   }
 }
 
@@ -221,7 +232,7 @@ void Shard::flush_sends() {
       send_to_stream(send);
     } else if (send.from.kind == SocketRef::Kind::listener) {
       sender_.add(listeners_[send.from.index], send);
-    } else if (const auto* relay = relays_.find({send.from.index, send.from.generation})) {
+    } else if (auto* const relay = relays_.find({send.from.index, send.from.generation})) {
       sender_.add(*relay, send);
     }
   }
@@ -273,8 +284,20 @@ void Shard::count_round(SteadyTime begin) {
 
 void Shard::carry_out(const turn::OpenRelay& command, Now now) {
   make_room();
-  const auto bound = relays_.open(command.id, command.family, command.parity);
+  const auto bound = command.reserve_next
+                         ? relays_.open_pair(command.id, command.family, *command.reserve_next)
+                         : relays_.open(command.id, command.family, command.parity);
   engine_.on_relay_opened(command.id, bound, now, outbox_);
+}
+
+void Shard::carry_out(const turn::OpenReserved& command, Now now) {
+  make_room();
+  engine_.on_relay_opened(command.id, relays_.open_reserved(command.id, command.token), now,
+                          outbox_);
+}
+
+void Shard::carry_out(const turn::CloseReserved& command, Now) {
+  relays_.close_reserved(command.token);
 }
 
 void Shard::carry_out(const turn::CloseRelay& command, Now) { relays_.close(command.id); }

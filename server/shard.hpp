@@ -18,6 +18,7 @@
 #include "server/relay_ports.hpp"
 #include "server/relay_sockets.hpp"
 #include "server/sender.hpp"
+#include "server/shared_reservations.hpp"
 #include "server/stream_clients.hpp"
 #include "server/stream_settings.hpp"
 #include "server/task_queue.hpp"
@@ -35,6 +36,7 @@ class Shard {
     turn::Shared turn;  // with this shard's own number
     ConnectionLimit& connections;
     Mailboxes& mailboxes;
+    SharedReservations& reservations;  // turn.reservations, with their sockets
   };
 
   // `ports` is this shard's own slice of the relay ports.
@@ -69,6 +71,7 @@ class Shard {
   void visit(const Poller::Event& event, Now now);
   void visit_listener(turn::SocketRef ref, Now now);
   void visit_relay(turn::SocketRef ref, Now now);
+  void report_errors(turn::RelayId relay, UdpSocket& socket, Now now);
   void visit_stream(const Poller::Event& event, Now now);
   void take_messages(StreamClient& client, Bytes received, Now now);
   void serve_mailbox();
@@ -81,7 +84,9 @@ class Shard {
   void count_round(SteadyTime begin);
 
   void carry_out(const turn::OpenRelay& command, Now now);
+  void carry_out(const turn::OpenReserved& command, Now now);
   void carry_out(const turn::CloseRelay& command, Now now);
+  void carry_out(const turn::CloseReserved& command, Now now);
   void carry_out(const turn::CloseClient& command, Now now);
   void carry_out(const turn::Notice& command, Now now);
 

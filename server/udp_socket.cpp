@@ -1,10 +1,16 @@
 #include "server/udp_socket.hpp"
 
+#include <linux/errqueue.h>
+#include <linux/filter.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "server/socket_address.hpp"
 
@@ -17,6 +23,13 @@ constexpr int listener_buffer_bytes = 4 << 20;
 // One client's media; a relay must drop rather than queue.
 constexpr int relay_buffer_bytes = 512 << 10;
 
+// RFC 8656 §14, §15: relayed data goes out with DF clear. The path's MTU as the kernel believes
+// to know it stays out of it, because anybody can forge that; IP_PMTUDISC_DONT would also hide
+// "fragmentation needed" from those who had asked for DF.
+constexpr int fragments_allowed = IP_PMTUDISC_OMIT;
+// DF set, whatever the kernel believes: the client looks for the path's MTU itself.
+constexpr int fragments_forbidden = IP_PMTUDISC_PROBE;
+
 std::error_code last_error() { return {errno, std::system_category()}; }
 
 bool set_option(int descriptor, int level, int option, int value) {
@@ -28,8 +41,16 @@ bool set_required_options(int descriptor, const Endpoint& local) {
   if (local.address.family() == Family::ipv6) {
     return set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   }
-  // RFC 8656 §14, §15: relayed data goes out with DF clear.
-  return set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  return set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, fragments_allowed);
+}
+
+// RFC 8656 §11.5. A kernel that refuses only tells less.
+void report_icmp(int descriptor, const Endpoint& local) {
+  if (local.address.family() == Family::ipv6) {
+    set_option(descriptor, IPPROTO_IPV6, IPV6_RECVERR, 1);
+  } else {
+    set_option(descriptor, IPPROTO_IP, IP_RECVERR, 1);
+  }
 }
 
 bool set_listener_options(int descriptor, const Endpoint& local) {
@@ -88,6 +109,29 @@ T control_value(const cmsghdr* control) {
   return value;
 }
 
+// A datagram that is too long for the first link is this machine's own router's to refuse; the
+// kernel says so with an error instead of an ICMP message to itself.
+std::optional<stun::Icmp> icmp_of(const sock_extended_err& error, Family family) {
+  if (error.ee_origin == SO_EE_ORIGIN_ICMP || error.ee_origin == SO_EE_ORIGIN_ICMP6) {
+    return stun::Icmp{error.ee_type, error.ee_code, error.ee_info};
+  }
+  if (error.ee_origin != SO_EE_ORIGIN_LOCAL || error.ee_errno != EMSGSIZE) return std::nullopt;
+  if (family == Family::ipv6) return stun::Icmp{ICMP6_PACKET_TOO_BIG, 0, error.ee_info};
+  return stun::Icmp{ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, error.ee_info};
+}
+
+std::optional<stun::Icmp> icmp_in(msghdr& header) {
+  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
+       control = CMSG_NXTHDR(&header, control)) {
+    const bool v4 = control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_RECVERR;
+    const bool v6 = control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_RECVERR;
+    if (v4 || v6) {
+      return icmp_of(control_value<sock_extended_err>(control), v4 ? Family::ipv4 : Family::ipv6);
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::expected<UdpSocket, std::error_code> UdpSocket::open_listener(const Endpoint& local) {
@@ -104,6 +148,7 @@ std::expected<UdpSocket, std::error_code> UdpSocket::open_relay(const Endpoint& 
   auto descriptor = open_socket(local);
   if (!descriptor) return std::unexpected{descriptor.error()};
   tune(descriptor->value(), relay_buffer_bytes);
+  report_icmp(descriptor->value(), local);
   const auto bound = bind_socket(descriptor->value(), local);
   if (!bound) return std::unexpected{bound.error()};
   return UdpSocket{*std::move(descriptor), *bound};
@@ -112,7 +157,10 @@ std::expected<UdpSocket, std::error_code> UdpSocket::open_relay(const Endpoint& 
 std::span<const Received> UdpSocket::receive(DatagramPool& pool, std::size_t limit) {
   const auto headers = pool.prepare(limit);
   const int count = read_messages(descriptor_.value(), headers);
-  if (count <= 0) return {};
+  if (count <= 0) {
+    note_error();  // also of a call that found nothing where epoll had seen something
+    return {};
+  }
   const auto received = pool.take(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < received.size(); ++i) {
     read_control(headers[i].msg_hdr, received[i]);
@@ -126,6 +174,46 @@ std::span<const Received> UdpSocket::receive_likely(DatagramPool& pool, std::siz
   const auto received = receive(pool, wanted);
   likely_ = received.size() == wanted ? 2 * wanted : std::max<std::size_t>(received.size(), 1);
   return received;
+}
+
+PeerErrors UdpSocket::take_errors() {
+  PeerErrors taken;
+  for (std::size_t looked = 0; looked < taken.errors.size(); ++looked) {
+    SocketAddress peer;
+    alignas(cmsghdr) std::array<std::byte, 256> control{};
+    msghdr header{};
+    header.msg_name = peer.data();
+    header.msg_namelen = SocketAddress::capacity;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    // The datagram itself comes along, which is of no interest.
+    if (::recvmsg(descriptor_.value(), &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
+      errors_waiting_ = false;
+      break;
+    }
+    if (const auto icmp = icmp_in(header)) {
+      taken.errors.at(taken.count) = {peer.endpoint(), *icmp};
+      ++taken.count;
+    }
+  }
+  return taken;
+}
+
+bool UdpSocket::ignore_datagrams() const {
+  std::array filter{sock_filter{BPF_RET | BPF_K, 0, 0, 0}};  // of every datagram nothing
+  const sock_fprog program{filter.size(), filter.data()};
+  return ::setsockopt(descriptor_.value(), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                      sizeof program) == 0;
+}
+
+bool UdpSocket::accept_datagrams() const {
+  return set_option(descriptor_.value(), SOL_SOCKET, SO_DETACH_FILTER, 0);
+}
+
+bool UdpSocket::set_fragments(Fragments fragments) const {
+  if (local_.address.family() == Family::ipv6) return true;
+  return set_option(descriptor_.value(), IPPROTO_IP, IP_MTU_DISCOVER,
+                    fragments == Fragments::allowed ? fragments_allowed : fragments_forbidden);
 }
 
 void UdpSocket::judge_merging(std::span<const Received> received) {

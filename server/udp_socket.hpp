@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -7,11 +8,19 @@
 #include <system_error>
 
 #include "protocol/endpoint.hpp"
+#include "protocol/turn/peer_error.hpp"
 #include "server/datagram_pool.hpp"
 #include "server/file_descriptor.hpp"
 #include "server/merge_trial.hpp"
 
 namespace yuelao::server {
+
+// At most as many as are worth a look at a time.
+struct PeerErrors {
+  std::array<turn::PeerError, 8> errors{};
+  std::size_t count = 0;
+  std::span<const turn::PeerError> list() const { return {errors.data(), count}; }
+};
 
 // A non-blocking, unconnected UDP socket. An IPv6 one takes IPv6 alone.
 class UdpSocket {
@@ -38,6 +47,25 @@ class UdpSocket {
   // lately, since to find out that there is no more costs a good part of a datagram.
   std::span<const Received> receive_likely(DatagramPool& pool, std::size_t limit);
 
+  // ICMP errors of what a relay has sent wait in a queue of their own (IP_RECVERR), and epoll
+  // reports the socket until they are taken. Besides, each makes one call on the socket fail,
+  // whatever that call is about: which is how they are noticed without asking.
+  bool errors_waiting() const { return errors_waiting_; }
+  // Of a call that failed.
+  void note_error() { errors_waiting_ = true; }
+  // The oldest of them, no more than a few at once.
+  PeerErrors take_errors();
+
+  // A relay that nobody has yet takes nothing in: what comes to it would wait for whoever
+  // gets it. False: the kernel refuses.
+  bool ignore_datagrams() const;
+  bool accept_datagrams() const;
+
+  // Whether IPv4 datagrams may be sent in fragments from now on: they may, until told
+  // otherwise. False: the kernel refuses. IPv6 is told with each datagram.
+  enum class Fragments : std::uint8_t { allowed, forbidden };
+  bool set_fragments(Fragments fragments) const;
+
   // Datagrams the kernel threw away since the last call because the receive buffer
   // was full (SO_RXQ_OVFL); known only after the next one is received.
   std::uint32_t take_overflows();
@@ -52,6 +80,7 @@ class UdpSocket {
   FileDescriptor descriptor_;
   Endpoint local_;
   MergeTrial merging_;
+  bool errors_waiting_ = false;
   std::size_t likely_ = 1;
   std::uint32_t overflows_ = 0;  // the kernel's running count
   std::uint32_t overflows_taken_ = 0;

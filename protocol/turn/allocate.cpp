@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <expected>
+#include <optional>
+#include <utility>
 
 #include "protocol/stun/attributes.hpp"
+#include "protocol/turn/allocate_parameters.hpp"
 #include "protocol/turn/engine.hpp"
 
 namespace yuelao::turn {
@@ -13,51 +16,12 @@ namespace {
 namespace attribute = stun::attribute;
 using stun::ErrorCode;
 
-constexpr std::uint8_t udp_protocol = 17;
-
 // Whether the address is the end of a Teredo (RFC 4380) or 6to4 (RFC 3056) tunnel.
 bool tunnelled(const IpAddress& address) {
   static const std::array tunnels{IpRange::parse("2001::/32").value(),
                                   IpRange::parse("2002::/16").value()};
   return std::ranges::any_of(tunnels,
                              [&](const IpRange& range) { return range.contains(address); });
-}
-
-// Step 3. TCP (RFC 6062) is 442 like every other transport that is not relayed.
-std::optional<Refusal> check_transport(const stun::Message& message) {
-  const auto transport = message.get(attribute::requested_transport);
-  if (!transport) return Refusal{ErrorCode::bad_request};
-  if (*transport != udp_protocol) return Refusal{ErrorCode::unsupported_transport_protocol};
-  return std::nullopt;
-}
-
-// Step 7. The RFC gives a client that does not ask an IPv4 relay; meeting servers run
-// their relays as keep-address-family: an IPv6 client that says nothing gets IPv6
-// where there is a relay for it.
-std::expected<Family, Refusal> choose_family(const stun::Message& message, Family client,
-                                             const RelayDirectory& directory) {
-  const auto asked = message.get(attribute::requested_address_family);
-  if (!asked && asked.error() == stun::AttributeError::malformed) {
-    return std::unexpected{Refusal{ErrorCode::address_family_not_supported}};
-  }
-  const bool follows = !asked && client == Family::ipv6 && directory.serves(Family::ipv6);
-  const auto family = asked ? *asked : follows ? Family::ipv6 : Family::ipv4;
-  if (!directory.serves(family)) {
-    return std::unexpected{Refusal{ErrorCode::address_family_not_supported}};
-  }
-  return family;
-}
-
-// Step 8. A port to be kept for a second allocation (the R bit) is more than this server
-// has to give.
-std::expected<Parity, Refusal> choose_parity(const stun::Message& message) {
-  const auto even_port = message.get(attribute::even_port);
-  if (even_port) {
-    if (even_port->reserve_next) return std::unexpected{Refusal{ErrorCode::insufficient_capacity}};
-    return Parity::even;
-  }
-  if (even_port.error() == stun::AttributeError::missing) return Parity::any;
-  return std::unexpected{Refusal{ErrorCode::bad_request}};
 }
 
 void count_refusal(Admission admission, Counters& counters) {
@@ -75,40 +39,50 @@ Refusal refusal_for(Admission admission) {
 
 // In the RFC's order. Nothing changes until the last check has passed.
 Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& out) {
-  const auto& message = request.message();
-
-  // Step 2: one allocation per five-tuple. The same transaction is a retransmission
-  // and gets the same answer again, once there is one.
+  // Step 2: one allocation per five-tuple.
   end_if_expired(request.path(), now, out);
   if (const auto* existing = allocations_.find(request.path())) {
-    if (existing->reply_to.id != message.transaction_id() || existing->user != request.user()) {
-      return Refusal{ErrorCode::allocation_mismatch};
-    }
-    if (existing->open(now)) return allocated(*existing, now);
-    drop(Drop::still_opening);
-    return Deferred{};
+    return allocate_again(*existing, request, now);
   }
   // A tunnel's end would carry a datagram to and fro between itself and this server (§21.4).
   if (tunnelled(request.tuple().client.address)) return Refusal{ErrorCode::forbidden};
 
-  if (const auto refusal = check_transport(message)) return *refusal;
-
-  // Steps 4 to 6 and 9: DONT-FRAGMENT, RESERVATION-TOKEN and ADDITIONAL-ADDRESS-FAMILY
-  // are unknown attributes here and have been answered.
-  const auto family = choose_family(message, request.tuple().client.address.family(), directory_);
-  if (!family) return family.error();
-  const auto parity = choose_parity(message);
-  if (!parity) return parity.error();
+  // Steps 3 to 9. DONT-FRAGMENT (step 4) is supported, and nothing to check.
+  auto parameters = AllocateParameters::parse(request.message(),
+                                              request.tuple().client.address.family(), directory_);
+  if (!parameters) return parameters.error();
 
   if (draining_) return refusal_while_draining(request.tuple().client.address.family());
+  if (parameters->token) return use_reservation(request, *parameters->token, now, out);
+  if (parameters->reserve_next) return open_and_reserve(request, parameters->family, now, out);
 
-  // Step 10.
-  const auto admission = quota_.admit(request.user(), request.tuple().client.address);
-  if (admission != Admission::admitted) {
-    count_refusal(admission, counters_);
-    return refusal_for(admission);
+  // Step 10. A dual allocation takes two ports, and counts as two.
+  if (const auto refusal = admit(request)) return *refusal;
+  if (parameters->dual && admit(request)) {
+    parameters->dual = false;
+    parameters->twin_refused = ErrorCode::insufficient_capacity;
   }
-  return open_relay(request, {.id = {}, .family = *family, .parity = *parity}, now, out);
+  return open_relays(request, *parameters, now, out);
+}
+
+// The same transaction is a retransmission and gets the same answer again, once there is one.
+Answer Engine::allocate_again(const Allocation& existing, const AuthenticatedRequest& request,
+                              Now now) {
+  if (existing.reply_to.id != request.message().transaction_id() ||
+      existing.user != request.user()) {
+    return Refusal{ErrorCode::allocation_mismatch};
+  }
+  const auto* const twin = allocations_.twin(existing);
+  if (existing.open(now) && (twin == nullptr || twin->open(now))) return allocated(existing, now);
+  drop(Drop::still_opening);
+  return Deferred{};
+}
+
+std::optional<Refusal> Engine::admit(const AuthenticatedRequest& request) {
+  const auto admission = quota_.admit(request.user(), request.tuple().client.address);
+  if (admission == Admission::admitted) return std::nullopt;
+  count_refusal(admission, counters_);
+  return refusal_for(admission);
 }
 
 // RFC 8489 §10. 300 is for whoever has authenticated alone (§14.8), which has happened.
@@ -118,24 +92,46 @@ Refusal Engine::refusal_while_draining(Family client) const {
 }
 
 // Only the server knows whether a port can be bound; the answer waits for it.
-Answer Engine::open_relay(const AuthenticatedRequest& request, OpenRelay wanted, Now now,
-                          Outbox& out) {
-  auto& allocation = allocations_.insert(request.path());
+Answer Engine::open_relays(const AuthenticatedRequest& request,
+                           const AllocateParameters& parameters, Now now, Outbox& out) {
+  auto& first = begin(request, parameters.family, now);
+  first.twin_refused = parameters.twin_refused;
+  out.command(OpenRelay{.id = first.id, .family = first.family, .parity = parameters.parity});
+  if (!parameters.dual) return Deferred{};
+
+  const auto& twin = begin_twin(first, now);
+  out.command(OpenRelay{.id = twin.id, .family = twin.family, .parity = parameters.parity});
+  return Deferred{};
+}
+
+Allocation& Engine::begin(const AuthenticatedRequest& request, Family family, Now now) {
+  auto& allocation = allocations_.insert(request.path(), family);
   allocation.reply_to = ReplyTo::from(request.message());
   allocation.user = request.user();
   allocation.key = request.key();
-  allocation.family = wanted.family;
   allocation.lifetime = initial_lifetime(request.message());
   allocation.expires = now.steady + allocation.lifetime;
   std::array<std::byte, 8> session{};
   random_.fill(session);
   allocation.session = load_u64(session);
   wake_at_expiry(allocation, now);
-  wanted.id = allocation.id;
-  out.command(wanted);
-  return Deferred{};
+  return allocation;
 }
 
+Allocation& Engine::begin_twin(Allocation& first, Now now) {
+  auto& twin = allocations_.insert_twin(first);
+  twin.reply_to = first.reply_to;
+  twin.user = first.user;
+  twin.key = first.key;
+  twin.lifetime = first.lifetime;
+  twin.expires = first.expires;
+  twin.session = first.session;
+  wake_at_expiry(twin, now);
+  return twin;
+}
+
+// A dual allocation is answered with the second outcome; one relay of the two is a success
+// (step 9).
 void Engine::on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure> bound, Now now,
                              Outbox& out) {
   auto* const allocation = allocations_.find(relay);
@@ -143,26 +139,53 @@ void Engine::on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure
     if (bound) out.command(CloseRelay{relay});
     return;
   }
+  // A port may have been reserved before this server moved to other addresses.
+  if (bound && !directory_.opens_on(bound->address)) {
+    out.command(CloseRelay{relay});
+    bound = std::unexpected{RelayFailure::no_port};
+  }
   // Copied, because a failure forgets the allocation before it is answered.
   const auto path = allocation->path;
   const auto to = allocation->reply_to;
   const auto key = allocation->key;
-  if (!bound) {
+  auto* const twin = allocations_.twin(*allocation);
+  if (bound) {
+    open(*allocation, *bound, out);
+  } else {
+    if (allocation->reserved) end_reservation(*allocation->reserved, out);
+    if (twin != nullptr) twin->twin_refused = ErrorCode::insufficient_capacity;
     end(*allocation, Notice::Event::allocation_deleted, out);
-    return reply(to, Refusal{ErrorCode::insufficient_capacity}, path, &key, now, out);
   }
-  allocation->state = Allocation::State::open;
-  allocation->relayed = directory_.add(*bound, shard_);
-  allocation->bound = bound->address;
-  allocations_.index_relay(*allocation);
-  ++counters_.allocations_created;
-  out.command(notice(*allocation, Notice::Event::allocation_created));
-  reply(to, allocated(*allocation, now), path, &key, now, out);
+  if (twin != nullptr && twin->state == Allocation::State::opening) return;
+  const auto* const opened = bound ? allocation : twin;
+  const auto answer = opened != nullptr ? Answer{allocated(*opened, now)}
+                                        : Answer{Refusal{ErrorCode::insufficient_capacity}};
+  reply(to, answer, path, &key, now, out);
 }
 
-Success Engine::allocated(const Allocation& allocation, Now now) const {
+void Engine::open(Allocation& allocation, const Endpoint& bound, Outbox& out) {
+  allocation.state = Allocation::State::open;
+  allocation.relayed = directory_.add(bound, shard_);
+  allocation.bound = bound.address;
+  allocations_.index_relay(allocation);
+  ++counters_.allocations_created;
+  out.command(notice(allocation, Notice::Event::allocation_created));
+}
+
+// The IPv4 relay of a dual allocation comes first.
+Success Engine::allocated(const Allocation& allocation, Now now) {
   const auto left = std::chrono::ceil<std::chrono::seconds>(allocation.expires - now.steady);
-  return {.mapped = allocation.path.tuple.client, .relayed = allocation.relayed, .lifetime = left};
+  Success success{.mapped = allocation.path.tuple.client,
+                  .relayed = allocation.relayed,
+                  .lifetime = left,
+                  .reservation = allocation.reserved};
+  if (const auto* const twin = allocations_.twin(allocation)) {
+    success.second_relayed = twin->relayed;
+    if (twin->family == Family::ipv4) std::swap(success.relayed, success.second_relayed);
+  } else if (allocation.twin_refused) {
+    success.refused_family = RefusedFamily{other(allocation.family), *allocation.twin_refused};
+  }
+  return success;
 }
 
 // What the client asks for, but at least the default and at most the maximum.

@@ -11,12 +11,17 @@
 #include "protocol/stun/channel_number.hpp"
 #include "protocol/stun/credentials.hpp"
 #include "protocol/turn/request.hpp"
+#include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
 
 namespace yuelao::turn {
 
 inline constexpr std::chrono::seconds permission_lifetime{300};  // RFC 8656 §9
 inline constexpr std::chrono::seconds channel_lifetime{600};     // RFC 8656 §12
+
+constexpr Family other(Family family) {
+  return family == Family::ipv4 ? Family::ipv6 : Family::ipv4;
+}
 
 // Names an IP address; the peer's port does not matter (RFC 8656 §9).
 struct Permission {
@@ -32,9 +37,10 @@ struct ChannelBinding {
   SteadyTime expires;
 };
 
-// RFC 8656 §3.2: one client's relayed transport address and what may pass through it.
-// Expiry is a comparison with `now`; what has expired is still in the lists until
-// something new needs the room.
+// RFC 8656 §3.2: one relayed transport address of a client and what may pass through it. A dual
+// allocation (§6) is two of these, a relay of each family on one path, each with its own lifetime,
+// permissions and channels. Expiry is a comparison with `now`; what has expired is still in the
+// lists until something new needs the room.
 struct Allocation {
   enum class State : std::uint8_t {
     opening,  // OpenRelay is with the server; the client has no answer yet
@@ -48,11 +54,19 @@ struct Allocation {
   stun::LongTermKey key;
   State state = State::opening;
   Family family = Family::ipv4;
+  // The slot of the other relay of a dual allocation. AllocationTable keeps it.
+  static constexpr std::uint32_t alone = 0xFFFF'FFFF;
+  std::uint32_t twin = alone;
+  // Why the client has no relay of the other family, where it asked for both (§7.2 step 9).
+  std::optional<stun::ErrorCode> twin_refused;
+  // Of the port above, where the client asked to have it reserved.
+  std::optional<ReservationToken> reserved;
   Endpoint relayed;  // as advertised; once open
   IpAddress bound;   // where its socket is; once open
   std::chrono::seconds lifetime{};
   SteadyTime expires;
-  SteadyTime wakes;  // when the expiry wheel will look at it next
+  SteadyTime wakes;         // when the expiry wheel will look at it next
+  SteadyTime errors_until;  // until then the client has had all the ICMP errors it may have
   std::uint64_t session = 0;
   std::vector<Permission> permissions;
   std::vector<ChannelBinding> channels;

@@ -2,7 +2,20 @@
 
 namespace yuelao::turn {
 
-Allocation& AllocationTable::insert(const ClientPath& path) {
+Allocation& AllocationTable::insert(const ClientPath& path, Family family) {
+  auto& allocation = take_slot(path, family);
+  by_path_.emplace(path, allocation.id.index);
+  return allocation;
+}
+
+Allocation& AllocationTable::insert_twin(Allocation& first) {
+  auto& twin = take_slot(first.path, other(first.family));
+  twin.twin = first.id.index;
+  first.twin = twin.id.index;
+  return twin;
+}
+
+Allocation& AllocationTable::take_slot(const ClientPath& path, Family family) {
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.emplace_back();
@@ -14,20 +27,23 @@ Allocation& AllocationTable::insert(const ClientPath& path) {
   slot.allocation = Allocation{};
   slot.allocation.id = {index, slot.generation};
   slot.allocation.path = path;
-  by_path_.emplace(path, index);
+  slot.allocation.family = family;
   return slot.allocation;
 }
 
 void AllocationTable::erase(RelayId id) {
-  if (find(id) == nullptr) return;
-  auto& slot = slots_[id.index];
-  by_path_.erase(slot.allocation.path);
-  if (slot.allocation.state == Allocation::State::open) {
-    by_bound_.erase(slot.allocation.bound_endpoint());
+  auto* const allocation = find(id);
+  if (allocation == nullptr) return;
+  if (auto* const other = twin(*allocation)) {
+    other->twin = Allocation::alone;
+    by_path_.insert_or_assign(other->path, other->id.index);
+  } else {
+    by_path_.erase(allocation->path);
   }
-  slot.allocation = Allocation{};  // gives back its lists, and forgets user and key
-  slot.used = false;
-  ++slot.generation;
+  if (allocation->state == Allocation::State::open) by_bound_.erase(allocation->bound_endpoint());
+  *allocation = Allocation{};  // gives back its lists, and forgets user and key
+  slots_[id.index].used = false;
+  ++slots_[id.index].generation;
   free_.push_back(id.index);
 }
 
@@ -46,6 +62,10 @@ Allocation* AllocationTable::find(RelayId id) {
   return slot.used && slot.generation == id.generation ? &slot.allocation : nullptr;
 }
 
+Allocation* AllocationTable::twin(const Allocation& allocation) {
+  return allocation.twin == Allocation::alone ? nullptr : &slots_[allocation.twin].allocation;
+}
+
 const Allocation* AllocationTable::find_bound(const Endpoint& bound) const {
   const auto found = by_bound_.find(bound);
   return found == by_bound_.end() ? nullptr : &slots_[found->second].allocation;
@@ -53,20 +73,34 @@ const Allocation* AllocationTable::find_bound(const Endpoint& bound) const {
 
 bool AllocationTable::consistent() const {
   std::size_t used = 0;
+  std::size_t twins = 0;
   std::size_t open = 0;
   for (std::uint32_t index = 0; index < slots_.size(); ++index) {
     const auto& slot = slots_[index];
     if (!slot.used) continue;
     ++used;
-    const auto found = by_path_.find(slot.allocation.path);
-    if (found == by_path_.end() || found->second != index) return false;
-    if (slot.allocation.id != RelayId{index, slot.generation}) return false;
-    if (slot.allocation.state != Allocation::State::open) continue;
-    ++open;
-    if (find_bound(slot.allocation.bound_endpoint()) != &slot.allocation) return false;
+    if (slot.allocation.twin != Allocation::alone) ++twins;
+    if (slot.allocation.state == Allocation::State::open) ++open;
+    if (!consistent(index)) return false;
   }
-  return open == by_bound_.size() && used == by_path_.size() &&
+  return open == by_bound_.size() && used - twins / 2 == by_path_.size() &&
          used + free_.size() == slots_.size();
+}
+
+bool AllocationTable::consistent(std::uint32_t index) const {
+  const auto& allocation = slots_[index].allocation;
+  const auto found = by_path_.find(allocation.path);
+  if (found == by_path_.end()) return false;
+  if (allocation.id != RelayId{index, slots_[index].generation}) return false;
+  if (allocation.state == Allocation::State::open &&
+      find_bound(allocation.bound_endpoint()) != &allocation) {
+    return false;
+  }
+  if (allocation.twin == Allocation::alone) return found->second == index;
+  const auto& twin = slots_[allocation.twin];
+  return twin.used && twin.allocation.twin == index && twin.allocation.path == allocation.path &&
+         twin.allocation.family != allocation.family &&
+         (found->second == index || found->second == allocation.twin);
 }
 
 }  // namespace yuelao::turn

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -11,24 +13,54 @@
 
 namespace yuelao::turn {
 
+// What one client has: a relay, or two of a dual allocation (RFC 8656 §6). Views of the table.
+class ClientRelays {
+ public:
+  bool none() const { return !by_family_[0] && !by_family_[1]; }
+  // Null: the client has no such relay.
+  Allocation* of(Family family) const { return by_family_[slot(family)]; }
+  // Any of them: what belongs to the client is the same in both. Not for none().
+  const Allocation& any() const { return by_family_[0] ? *by_family_[0] : *by_family_[1]; }
+  void add(Allocation& allocation) { by_family_[slot(allocation.family)] = &allocation; }
+
+  template <class Visitor>
+  void for_each(Visitor&& visit) const {
+    for (auto* const allocation : by_family_) {
+      if (allocation != nullptr) visit(*allocation);
+    }
+  }
+
+ private:
+  static constexpr std::size_t slot(Family family) { return family == Family::ipv4 ? 0 : 1; }
+
+  std::array<Allocation*, 2> by_family_{};
+};
+
 // The allocations of a shard, found by the client's path, by relay and, once open, by where
 // the relay is bound. Pointers stay valid until the allocation is erased.
 class AllocationTable {
  public:
   // The path must be free.
-  Allocation& insert(const ClientPath& path);
+  Allocation& insert(const ClientPath& path, Family family);
+  // The other relay of a dual allocation, on the same path; `first` must have no twin.
+  Allocation& insert_twin(Allocation& first);
+  // Its twin stays.
   void erase(RelayId id);
   // Notes that the allocation is open: its bound_endpoint() is known.
   void index_relay(const Allocation& allocation);
 
+  // Of a dual allocation either one.
   Allocation* find(const ClientPath& path);
+  // Null for an allocation that is not dual, or no longer.
+  Allocation* twin(const Allocation& allocation);
   // Null for a relay that is gone, even where its slot has a new owner.
   Allocation* find(RelayId id);
   // Null where no open relay is bound.
   const Allocation* find_bound(const Endpoint& bound) const;
 
   bool contains(const ClientPath& path) const { return by_path_.contains(path); }
-  std::size_t size() const { return by_path_.size(); }
+  // Relays: a dual allocation counts as two.
+  std::size_t size() const { return slots_.size() - free_.size(); }
 
   template <class Visitor>
   void for_each(Visitor&& visit) const {
@@ -52,6 +84,9 @@ class AllocationTable {
     std::uint32_t generation = 0;
     bool used = false;
   };
+
+  Allocation& take_slot(const ClientPath& path, Family family);
+  bool consistent(std::uint32_t index) const;
 
   std::deque<Slot> slots_;
   std::vector<std::uint32_t> free_;

@@ -11,26 +11,30 @@ namespace yuelao::turn {
 namespace attribute = stun::attribute;
 using stun::ErrorCode;
 
-Answer Engine::bind_channel(Allocation& allocation, const AuthenticatedRequest& request, Now now) {
+Answer Engine::bind_channel(const ClientRelays& relays, const AuthenticatedRequest& request,
+                            Now now) {
   const auto number = request.message().get(attribute::channel_number);
   const auto peer = request.message().get(attribute::xor_peer_address);
   // Also a number outside 0x4000-0x4FFF: the codec refuses it.
   if (!number || !peer) return Refusal{ErrorCode::bad_request};
 
   // Neither the channel nor the peer may be bound to another; checked before anything
-  // is refreshed, so that asking wrongly keeps nothing alive.
-  const auto* by_number = allocation.channel(*number, now);
-  const auto* by_peer = allocation.channel_to(*peer, now);
+  // is refreshed, so that asking wrongly keeps nothing alive. Both relays of a dual
+  // allocation share the numbers: ChannelData names nothing else.
+  auto* const relay = relays.of(peer->address.family());
+  const ChannelBinding* by_number = nullptr;
+  relays.for_each([&](const Allocation& one) {
+    if (by_number == nullptr) by_number = one.channel(*number, now);
+  });
+  const auto* by_peer = relay == nullptr ? nullptr : relay->channel_to(*peer, now);
   if (by_number != by_peer) return Refusal{ErrorCode::bad_request};
 
-  if (peer->address.family() != allocation.family) {
-    return Refusal{ErrorCode::peer_address_family_mismatch};
-  }
+  if (relay == nullptr) return Refusal{ErrorCode::peer_address_family_mismatch};
   if (!permits_endpoint(*peer)) return Refusal{ErrorCode::forbidden};
   const std::array peers{peer->address};
-  if (!has_room_for(allocation, peers, now)) return Refusal{ErrorCode::insufficient_capacity};
-  if (!bind(allocation, *number, *peer, now)) return Refusal{ErrorCode::insufficient_capacity};
-  grant(allocation, peer->address, now);
+  if (!has_room_for(*relay, peers, now)) return Refusal{ErrorCode::insufficient_capacity};
+  if (!bind(*relay, *number, *peer, now)) return Refusal{ErrorCode::insufficient_capacity};
+  grant(*relay, peer->address, now);
   return Success{};
 }
 

@@ -28,8 +28,9 @@ enum class Drop : std::uint8_t {
   too_large,          // the message does not fit a datagram or the stream's limit
   send_queue_full,    // server: the socket or the stream's queue could take no more
   send_failed,        // server: the kernel refused (unreachable, not permitted, ...)
+  icmp,               // an ICMP error of no use to the client, or one too many
 };
-inline constexpr std::size_t drop_count = 14;
+inline constexpr std::size_t drop_count = 15;
 std::string_view name(Drop drop);
 
 // Index of a method in Counters::requests; the last slot is for every other method.

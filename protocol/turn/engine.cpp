@@ -38,6 +38,8 @@ constexpr std::array understood = {
     attribute::requested_address_family.type,
     attribute::even_port.type,
     attribute::requested_transport.type,
+    attribute::dont_fragment.type,
+    attribute::reservation_token.type,
 };
 
 Drop drop_for(stun::ParseError error) {
@@ -55,6 +57,7 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
     : options_{options},
       quota_{shared.quota},
       directory_{shared.directory},
+      reservations_{shared.reservations},
       shard_{shared.shard},
       random_{random},
       authentication_{options},
@@ -122,19 +125,27 @@ Answer Engine::dispatch(const AuthenticatedRequest& request, Now now, Outbox& ou
 
 // RFC 8656 §5: what holds for every request but Allocate.
 Answer Engine::on_allocation(const AuthenticatedRequest& request, Now now, Outbox& out) {
-  auto* const allocation = allocations_.find(request.path());
-  if (allocation == nullptr || !allocation->open(now)) {
-    return Refusal{ErrorCode::allocation_mismatch};
-  }
-  if (allocation->user != request.user()) return Refusal{ErrorCode::wrong_credentials};
+  const auto relays = open_relays_of(request.path(), now);
+  if (relays.none()) return Refusal{ErrorCode::allocation_mismatch};
+  if (relays.any().user != request.user()) return Refusal{ErrorCode::wrong_credentials};
   switch (request.message().method()) {
     case stun::Method::refresh:
-      return refresh(*allocation, request, now, out);
+      return refresh(relays, request, now, out);
     case stun::Method::create_permission:
-      return create_permission(*allocation, request, now);
+      return create_permission(relays, request, now);
     default:
-      return bind_channel(*allocation, request, now);
+      return bind_channel(relays, request, now);
   }
+}
+
+ClientRelays Engine::open_relays_of(const ClientPath& path, Now now) {
+  ClientRelays relays;
+  auto* const allocation = allocations_.find(path);
+  if (allocation == nullptr) return relays;
+  if (allocation->open(now)) relays.add(*allocation);
+  auto* const twin = allocations_.twin(*allocation);
+  if (twin != nullptr && twin->open(now)) relays.add(*twin);
+  return relays;
 }
 
 void Engine::reply(const ReplyTo& to, const Answer& answer, const ClientPath& path,
@@ -167,8 +178,9 @@ void Engine::count(stun::Method method, const Answer& answer) {
 }
 
 void Engine::on_client_closed(const ClientPath& path, Now, Outbox& out) {
-  auto* const allocation = allocations_.find(path);
-  if (allocation != nullptr) end(*allocation, Notice::Event::allocation_deleted, out);
+  while (auto* const allocation = allocations_.find(path)) {
+    end(*allocation, Notice::Event::allocation_deleted, out);
+  }
 }
 
 void Engine::advance(Now now, Outbox& out) {
@@ -177,8 +189,9 @@ void Engine::advance(Now now, Outbox& out) {
     // Gone, or an earlier reminder of one that was scheduled anew.
     if (allocation == nullptr || now.steady < allocation->wakes) return;
     if (!allocation->expired(now)) return wake_at_expiry(*allocation, now);
-    end_if_expired(allocation->path, now, out);
+    end_if_expired(*allocation, now, out);
   });
+  end_reservations(now.steady, out);
 }
 
 void Engine::wake_at_expiry(Allocation& allocation, Now now) {
@@ -187,13 +200,19 @@ void Engine::wake_at_expiry(Allocation& allocation, Now now) {
 
 void Engine::end_if_expired(const ClientPath& path, Now now, Outbox& out) {
   auto* const allocation = allocations_.find(path);
-  if (allocation == nullptr || !allocation->expired(now)) return;
-  ++counters_.allocations_expired;
-  end(*allocation, Notice::Event::allocation_expired, out);
+  if (allocation == nullptr) return;
+  if (auto* const twin = allocations_.twin(*allocation)) end_if_expired(*twin, now, out);
+  end_if_expired(*allocation, now, out);
 }
 
-// Takes an allocation out of every table. While its relay is still being opened the
-// late success finds nobody and closes it again.
+void Engine::end_if_expired(Allocation& allocation, Now now, Outbox& out) {
+  if (!allocation.expired(now)) return;
+  ++counters_.allocations_expired;
+  end(allocation, Notice::Event::allocation_expired, out);
+}
+
+// Takes an allocation out of every table; the other relay of a dual one stays. While its relay is
+// still being opened the late success finds nobody and closes it again.
 void Engine::end(Allocation& allocation, Notice::Event event, Outbox& out) {
   if (allocation.state == Allocation::State::open) {
     directory_.remove(allocation.relayed, allocation.bound);
@@ -232,6 +251,7 @@ void Engine::close_all(Now, Outbox& out) {
   std::vector<RelayId> ids;
   allocations_.for_each([&](const Allocation& allocation) { ids.push_back(allocation.id); });
   for (const auto id : ids) end(*allocations_.find(id), Notice::Event::allocation_deleted, out);
+  end_reservations(SteadyTime::max(), out);
 }
 
 Gauges Engine::gauges(Now now) const {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <expected>
+#include <optional>
 #include <span>
 
 #include "protocol/bytes.hpp"
@@ -13,10 +15,12 @@
 #include "protocol/turn/expiry_wheel.hpp"
 #include "protocol/turn/options.hpp"
 #include "protocol/turn/outbox.hpp"
+#include "protocol/turn/peer_error.hpp"
 #include "protocol/turn/peer_policy.hpp"
 #include "protocol/turn/quota.hpp"
 #include "protocol/turn/relay_directory.hpp"
 #include "protocol/turn/request.hpp"
+#include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
 
 namespace yuelao::turn {
@@ -24,10 +28,13 @@ namespace yuelao::turn {
 // Why a relay could not be opened. Each is answered with 508 (RFC 8656 §7.2).
 enum class RelayFailure : std::uint8_t { no_port, no_descriptor, bind_failed };
 
+struct AllocateParameters;
+
 // What the shards of one server have in common.
 struct Shared {
   Quota& quota;                     // outlives the engines
   const RelayDirectory& directory;  // each engine gets a copy of its own
+  Reservations& reservations;       // outlives the engines
   ShardNumber shard = 0;            // whose engine it is
 };
 
@@ -36,7 +43,7 @@ struct Shared {
 // an outbox that has room; what the engine wants done is in the outbox afterwards.
 class Engine {
  public:
-  // `options` as validated by the configuration; the quota and `random` outlive this.
+  // `options` as validated by the configuration; `random` outlives this.
   Engine(const Options& options, Shared shared, Random& random);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -46,9 +53,11 @@ class Engine {
   void on_client_message(const ClientPath& path, Bytes message, Now now, Outbox& out);
   // A datagram that reached the relay's socket. `peer` is its source address.
   void on_peer_datagram(RelayId relay, const Endpoint& peer, Bytes payload, Now now, Outbox& out);
+  // The kernel's word of an ICMP packet about a datagram from the relay's socket.
+  void on_peer_error(RelayId relay, const PeerError& error, Now now, Outbox& out);
   // What another shard's engine handed over to this one.
   void on_handover(const Handover& handover, Now now, Outbox& out);
-  // The outcome of OpenRelay: the endpoint's address is RelayAddress::bound.
+  // The outcome of OpenRelay or OpenReserved: the endpoint's address is RelayAddress::bound.
   void on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure> bound, Now now,
                        Outbox& out);
   // The client's stream ended: RFC 8656 §7.2's allocation on it ends too.
@@ -72,6 +81,7 @@ class Engine {
   // For drops that only the server can see.
   Counters& counters() { return counters_; }
   Gauges gauges(Now now) const;
+  // A dual allocation counts as two, also with the quota.
   std::size_t allocation_count() const { return allocations_.size(); }
   // A stream without one may be closed when it is idle.
   bool has_allocation(const ClientPath& path) const { return allocations_.contains(path); }
@@ -88,16 +98,35 @@ class Engine {
 
   // One RFC procedure a file.
   Answer allocate(const AuthenticatedRequest& request, Now now, Outbox& out);
-  Answer open_relay(const AuthenticatedRequest& request, OpenRelay wanted, Now now, Outbox& out);
+  Answer allocate_again(const Allocation& existing, const AuthenticatedRequest& request, Now now);
   Refusal refusal_while_draining(Family client) const;
-  Answer refresh(Allocation& allocation, const AuthenticatedRequest& request, Now now, Outbox& out);
-  Answer create_permission(Allocation& allocation, const AuthenticatedRequest& request, Now now);
-  Answer bind_channel(Allocation& allocation, const AuthenticatedRequest& request, Now now);
+  std::optional<Refusal> admit(const AuthenticatedRequest& request);
+  Answer open_relays(const AuthenticatedRequest& request, const AllocateParameters& parameters,
+                     Now now, Outbox& out);
+  Allocation& begin(const AuthenticatedRequest& request, Family family, Now now);
+  Allocation& begin_twin(Allocation& first, Now now);
+  Answer open_and_reserve(const AuthenticatedRequest& request, Family family, Now now, Outbox& out);
+  std::expected<ReservationToken, Refusal> reserve(const AuthenticatedRequest& request,
+                                                   Family family, Now now);
+  Answer use_reservation(const AuthenticatedRequest& request, const ReservationToken& token,
+                         Now now, Outbox& out);
+  void end_reservations(SteadyTime expired_by, Outbox& out);
+  void end_reservation(const ReservationToken& token, Outbox& out);
+  void open(Allocation& allocation, const Endpoint& bound, Outbox& out);
+  Answer refresh(const ClientRelays& relays, const AuthenticatedRequest& request, Now now,
+                 Outbox& out);
+  Answer create_permission(const ClientRelays& relays, const AuthenticatedRequest& request,
+                           Now now);
+  Answer bind_channel(const ClientRelays& relays, const AuthenticatedRequest& request, Now now);
   void relay_channel_data(const ClientPath& path, Bytes message, Now now, Outbox& out);
   void relay_send_indication(const ClientPath& path, const stun::Message& message, Now now,
                              Outbox& out);
-  void relay_to_peer(const Allocation& allocation, const Endpoint& peer, Bytes payload, Now now,
-                     Outbox& out);
+  struct ToPeer {
+    Endpoint peer;
+    Bytes payload;
+    bool dont_fragment = false;
+  };
+  void relay_to_peer(const ClientRelays& relays, const ToPeer& data, Now now, Outbox& out);
   void hand_over(const Handover& handover, Now now, Outbox& out);
   void relay_to_client(const Allocation* allocation, const Endpoint& source, Bytes payload, Now now,
                        Outbox& out);
@@ -107,12 +136,17 @@ class Engine {
   void count(stun::Method method, const Answer& answer);
   void drop(Drop reason) { ++counters_.drops[static_cast<std::size_t>(reason)]; }
 
+  // Nobody answers an indication, so its id need not be unpredictable, only unlike others.
+  stun::TransactionId next_indication_id();
   Bytes data_indication_header(const Endpoint& peer, std::size_t payload_size, Outbox& out);
 
   std::chrono::seconds initial_lifetime(const stun::Message& message) const;
-  Success allocated(const Allocation& allocation, Now now) const;
+  Success allocated(const Allocation& allocation, Now now);
+  // What the client has open; none where it has nothing.
+  ClientRelays open_relays_of(const ClientPath& path, Now now);
   void wake_at_expiry(Allocation& allocation, Now now);
   void end_if_expired(const ClientPath& path, Now now, Outbox& out);
+  void end_if_expired(Allocation& allocation, Now now, Outbox& out);
   void end(Allocation& allocation, Notice::Event event, Outbox& out);
   Notice notice(const Allocation& allocation, Notice::Event event) const;
 
@@ -128,12 +162,18 @@ class Engine {
   Options options_;
   Quota& quota_;
   RelayDirectory directory_;
+  Reservations& reservations_;
   ShardNumber shard_;
   Random& random_;
   Authentication authentication_;
   PeerPolicy policy_;
   AllocationTable allocations_;
   ExpiryWheel expiry_;
+  struct Reserved {
+    ReservationToken token;
+    SteadyTime expires;
+  };
+  std::deque<Reserved> reserved_;  // by this engine, used since or not
   Counters counters_;
   std::uint64_t indications_ = 0;  // seeded at random, counts Data indications
   bool draining_ = false;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "protocol/bytes.hpp"
 #include "protocol/endpoint.hpp"
 #include "protocol/turn/counters.hpp"
+#include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
 
 namespace yuelao::turn {
@@ -24,6 +26,8 @@ struct Send {
   Bytes prefix;
   Bytes payload;
   std::uint8_t padding = 0;
+  // RFC 8656 §14: rather lost than sent in fragments, by the server's IP or a router's.
+  bool dont_fragment = false;
 };
 
 // A datagram from one relay of this server to another that lives in a different shard: it
@@ -44,6 +48,17 @@ struct OpenRelay {
   RelayId id;
   Family family;
   Parity parity = Parity::any;
+  // With an even port, the next higher one is bound too, and held under this token.
+  std::optional<ReservationToken> reserve_next{};
+};
+// The relay that is held under the token; its outcome comes back in the same way.
+struct OpenReserved {
+  RelayId id;
+  ReservationToken token;
+};
+// Nobody may open it any more, if it is held at all.
+struct CloseReserved {
+  ReservationToken token;
 };
 // The relay's socket and port are free again. Given once for every relay that opened.
 struct CloseRelay {
@@ -63,7 +78,8 @@ struct Notice {
   Endpoint relayed;
   std::string user;
 };
-using Command = std::variant<OpenRelay, CloseRelay, CloseClient, Notice>;
+using Command =
+    std::variant<OpenRelay, OpenReserved, CloseRelay, CloseReserved, CloseClient, Notice>;
 
 // What the engine wants done, as values in the order they were decided. The server
 // gives an outbox with room to every entry of the engine, carries out the sends, then

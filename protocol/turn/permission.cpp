@@ -36,18 +36,22 @@ void drop_expired(std::vector<Entry>& entries, Now now) {
 
 // All or nothing: one address that may not be reached refuses the whole request, so
 // that a forbidden address cannot ride along with a legal one.
-Answer Engine::create_permission(Allocation& allocation, const AuthenticatedRequest& request,
+Answer Engine::create_permission(const ClientRelays& relays, const AuthenticatedRequest& request,
                                  Now now) {
   const auto peers = peers_in(request.message());
   if (peers.empty()) return Refusal{ErrorCode::bad_request};
   for (const auto& peer : peers) {
-    if (peer.family() != allocation.family) return Refusal{ErrorCode::peer_address_family_mismatch};
+    if (relays.of(peer.family()) == nullptr) {
+      return Refusal{ErrorCode::peer_address_family_mismatch};
+    }
   }
   for (const auto& peer : peers) {
     if (!permits_address(peer)) return Refusal{ErrorCode::forbidden};
   }
-  if (!has_room_for(allocation, peers, now)) return Refusal{ErrorCode::insufficient_capacity};
-  for (const auto& peer : peers) grant(allocation, peer, now);
+  bool room = true;
+  relays.for_each([&](Allocation& allocation) { room &= has_room_for(allocation, peers, now); });
+  if (!room) return Refusal{ErrorCode::insufficient_capacity};
+  for (const auto& peer : peers) grant(*relays.of(peer.family()), peer, now);
   return Success{};
 }
 
@@ -63,10 +67,12 @@ bool Engine::live_relays_only(const IpAddress& peer) const {
   return policy_.judge(peer) == PeerPolicy::Verdict::own;
 }
 
+// For those of the peers that are of its family.
 bool Engine::has_room_for(Allocation& allocation, std::span<const IpAddress> peers, Now now) const {
   drop_expired(allocation.permissions, now);
   std::vector<IpAddress> added;
   for (const auto& peer : peers) {
+    if (peer.family() != allocation.family) continue;
     const bool known = allocation.permission_for(peer, now) != nullptr;
     if (!known && std::ranges::find(added, peer) == added.end()) added.push_back(peer);
   }

@@ -1,35 +1,57 @@
 // RFC 8656 §8.2, receiving a Refresh request.
 
+#include <expected>
+
 #include "protocol/stun/attributes.hpp"
 #include "protocol/turn/engine.hpp"
 
 namespace yuelao::turn {
 
+namespace {
+
 namespace attribute = stun::attribute;
 using stun::ErrorCode;
 
-Answer Engine::refresh(Allocation& allocation, const AuthenticatedRequest& request, Now now,
+// A family that the client has no relay of is a mismatch, also one that is none.
+std::expected<ClientRelays, Refusal> relays_meant(const ClientRelays& relays,
+                                                  const stun::Message& message) {
+  if (!message.has(attribute::requested_address_family.type)) return relays;
+  const auto family = message.get(attribute::requested_address_family);
+  auto* const allocation = family ? relays.of(*family) : nullptr;
+  if (allocation == nullptr) {
+    return std::unexpected{Refusal{ErrorCode::peer_address_family_mismatch}};
+  }
+  ClientRelays meant;
+  meant.add(*allocation);
+  return meant;
+}
+
+}  // namespace
+
+// For each relay that the request is about: those of the family it names, or all (§8.1).
+Answer Engine::refresh(const ClientRelays& relays, const AuthenticatedRequest& request, Now now,
                        Outbox& out) {
   const auto& message = request.message();
-  const auto family = message.get(attribute::requested_address_family);
-  const bool family_given = message.has(attribute::requested_address_family.type);
-  if (family_given && family != allocation.family) {
-    return Refusal{ErrorCode::peer_address_family_mismatch};
-  }
+  const auto meant = relays_meant(relays, message);
+  if (!meant) return meant.error();
   const auto asked = message.get(attribute::lifetime);
   if (!asked && asked.error() == stun::AttributeError::malformed) {
     return Refusal{ErrorCode::bad_request};
   }
   if (asked && *asked == std::chrono::seconds{0}) {
-    end(allocation, Notice::Event::allocation_deleted, out);
+    meant->for_each(
+        [&](Allocation& allocation) { end(allocation, Notice::Event::allocation_deleted, out); });
     return Success{.lifetime = std::chrono::seconds{0}};
   }
-  allocation.lifetime = initial_lifetime(message);
-  allocation.expires = now.steady + allocation.lifetime;
-  // A reminder that comes too early puts itself back; only an end in an earlier second needs
-  // one. Anything more, and a client that refreshes all the time would fill the wheel.
-  if (allocation.expires < allocation.wakes - 1s) wake_at_expiry(allocation, now);
-  return Success{.lifetime = allocation.lifetime};
+  const auto lifetime = initial_lifetime(message);
+  meant->for_each([&](Allocation& allocation) {
+    allocation.lifetime = lifetime;
+    allocation.expires = now.steady + lifetime;
+    // A reminder that comes too early puts itself back; only an end in an earlier second needs
+    // one. Anything more, and a client that refreshes all the time would fill the wheel.
+    if (allocation.expires < allocation.wakes - 1s) wake_at_expiry(allocation, now);
+  });
+  return Success{.lifetime = lifetime};
 }
 
 }  // namespace yuelao::turn

@@ -17,20 +17,22 @@ constexpr std::size_t attribute_header_bytes = 4;
 constexpr std::array understood_in_send = {
     attribute::xor_peer_address.type,
     attribute::data.type,
+    attribute::dont_fragment.type,
 };
+
+// RFC 8656 §14 and §15. Between UDP and UDP the attribute is about IPv4's DF bit alone, and
+// MUST be ignored where a packet is translated to or from IPv6 (§13). What came off a stream
+// is translated from nothing: there it always counts.
+bool may_forbid_fragments(const FiveTuple& client, const Endpoint& peer) {
+  if (client.transport != Transport::udp) return true;
+  return client.client.address.family() == Family::ipv4 && peer.address.family() == Family::ipv4;
+}
 
 // RFC 8656 §12.5: padded to four on a stream; not in a datagram, where the padding
 // would be three wasted octets.
 std::uint8_t channel_padding(const ClientPath& path, std::size_t size) {
   if (path.tuple.transport == Transport::udp) return 0;
   return static_cast<std::uint8_t>(padding_to_four(size));
-}
-
-// Nobody answers an indication, so its id need not be unpredictable, only unlike others.
-stun::TransactionId indication_id(std::uint64_t number) {
-  std::array<std::byte, 12> id{};
-  store_u64(id, number);
-  return stun::TransactionId::from_random(id);
 }
 
 }  // namespace
@@ -41,11 +43,14 @@ void Engine::relay_channel_data(const ClientPath& path, Bytes message, Now now, 
   const std::size_t size = load_u16(message.subspan(2));
   if (!number || message.size() - channel_header_bytes < size) return drop(Drop::malformed);
 
-  const auto* allocation = allocations_.find(path);
-  if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
-  const auto* channel = allocation->channel(*number, now);
+  const auto relays = open_relays_of(path, now);
+  if (relays.none()) return drop(Drop::no_allocation);
+  const ChannelBinding* channel = nullptr;
+  relays.for_each([&](const Allocation& relay) {
+    if (channel == nullptr) channel = relay.channel(*number, now);
+  });
   if (channel == nullptr) return drop(Drop::no_channel);
-  relay_to_peer(*allocation, channel->peer, message.subspan(channel_header_bytes, size), now, out);
+  relay_to_peer(relays, {channel->peer, message.subspan(channel_header_bytes, size)}, now, out);
 }
 
 void Engine::relay_send_indication(const ClientPath& path, const stun::Message& message, Now now,
@@ -57,16 +62,20 @@ void Engine::relay_send_indication(const ClientPath& path, const stun::Message& 
   const auto data = message.get(attribute::data);
   if (!peer || !data) return drop(Drop::malformed);
 
-  const auto* allocation = allocations_.find(path);
-  if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
-  relay_to_peer(*allocation, *peer, *data, now, out);
+  const auto relays = open_relays_of(path, now);
+  if (relays.none()) return drop(Drop::no_allocation);
+  // A present DONT-FRAGMENT has no value to be wrong in (§18.9).
+  const bool dont_fragment =
+      message.has(attribute::dont_fragment.type) && may_forbid_fragments(path.tuple, *peer);
+  relay_to_peer(relays, {*peer, *data, dont_fragment}, now, out);
 }
 
 // RFC 8656 §9: nothing goes to a peer without a permission, on channels neither.
-void Engine::relay_to_peer(const Allocation& allocation, const Endpoint& peer, Bytes payload,
-                           Now now, Outbox& out) {
-  if (peer.address.family() != allocation.family) return drop(Drop::wrong_family);
-  const auto* permission = allocation.permission_for(peer.address, now);
+void Engine::relay_to_peer(const ClientRelays& relays, const ToPeer& data, Now now, Outbox& out) {
+  const auto& [peer, payload, dont_fragment] = data;
+  const auto* const relay = relays.of(peer.address.family());
+  if (relay == nullptr) return drop(Drop::wrong_family);
+  const auto* permission = relay->permission_for(peer.address, now);
   if (permission == nullptr) return drop(Drop::no_permission);
   const auto owner = permission->here ? directory_.owner(peer) : std::nullopt;
   if (permission->live_relays_only && !owner) return drop(Drop::forbidden_peer);
@@ -74,14 +83,15 @@ void Engine::relay_to_peer(const Allocation& allocation, const Endpoint& peer, B
   ++counters_.client_to_peer.packets;
   counters_.client_to_peer.bytes += payload.size();
   if (owner) {
-    return hand_over({*owner, directory_.to_bound(peer), allocation.bound_endpoint(), payload}, now,
+    return hand_over({*owner, directory_.to_bound(peer), relay->bound_endpoint(), payload}, now,
                      out);
   }
-  out.send({.from = SocketRef::relay(allocation.id),
+  out.send({.from = SocketRef::relay(relay->id),
             .source = {},
             .to = permission->here ? directory_.to_bound(peer) : peer,
             .prefix = {},
-            .payload = payload});
+            .payload = payload,
+            .dont_fragment = dont_fragment});
 }
 
 // Between two relays of this server no datagram has to leave the process: it goes into the
@@ -127,11 +137,17 @@ void Engine::relay_to_client(const Allocation* allocation, const Endpoint& sourc
   out.send(send);
 }
 
+stun::TransactionId Engine::next_indication_id() {
+  std::array<std::byte, 12> id{};
+  store_u64(id, ++indications_);
+  return stun::TransactionId::from_random(id);
+}
+
 // A Data indication up to where its payload begins; the payload is not copied.
 Bytes Engine::data_indication_header(const Endpoint& peer, std::size_t payload_size, Outbox& out) {
   const auto buffer = out.scratch();
   stun::MessageWriter writer{buffer, stun::Method::data, stun::Class::indication,
-                             indication_id(++indications_)};
+                             next_indication_id()};
   const auto size = writer.add(attribute::xor_peer_address, peer).finish().size();
   const auto value_size = payload_size + padding_to_four(payload_size);
   store_u16(buffer.subspan(size), attribute::data.type.value);

@@ -99,6 +99,12 @@ bool RelayDirectory::serves(Family family) const {
   });
 }
 
+bool RelayDirectory::opens_on(const IpAddress& bound) const {
+  return std::ranges::any_of(entries_, [&bound](const Entry& entry) {
+    return entry.current && entry.address.bound == bound;
+  });
+}
+
 bool RelayDirectory::settled() const { return std::ranges::all_of(entries_, &Entry::current); }
 
 std::vector<IpAddress> RelayDirectory::addresses() const {

@@ -51,6 +51,8 @@ class RelayDirectory {
   // are on any of `family`.
   bool has(const IpAddress& address) const;
   bool serves(Family family) const;
+  // Whether relays are opened on it, a bound address, now.
+  bool opens_on(const IpAddress& bound) const;
   // Whether nothing is known any more of addresses that relays are no longer opened on.
   bool settled() const;
   // Every address that has() knows, some of them twice.

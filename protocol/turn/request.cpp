@@ -22,7 +22,15 @@ void add_classic_addresses(stun::MessageWriter& writer, const Endpoint& mapped,
 void add(stun::MessageWriter& writer, const Success& success, const ReplyTo& to,
          const ReplyContext& context) {
   if (success.relayed) writer.add(attribute::xor_relayed_address, *success.relayed);
+  if (success.second_relayed) writer.add(attribute::xor_relayed_address, *success.second_relayed);
+  if (success.refused_family) {
+    const auto& [family, code] = *success.refused_family;
+    writer.add(attribute::address_error_code,
+               stun::AddressErrorCode{
+                   .family = family, .code = static_cast<std::uint16_t>(code), .reason = {}});
+  }
   if (success.lifetime) writer.add(attribute::lifetime, *success.lifetime);
+  if (success.reservation) writer.add(attribute::reservation_token, *success.reservation);
   if (!success.mapped) return;
   if (to.id.classic()) {
     add_classic_addresses(writer, *success.mapped, context.tuple.server);

@@ -12,6 +12,7 @@
 #include "protocol/stun/message.hpp"
 #include "protocol/turn/nonce.hpp"
 #include "protocol/turn/options.hpp"
+#include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
 
 namespace yuelao::turn {
@@ -42,11 +43,20 @@ class AuthenticatedRequest {
   stun::LongTermKey key_;
 };
 
+// ADDRESS-ERROR-CODE (RFC 8656 §18.12): why a dual allocation has no relay of this family.
+struct RefusedFamily {
+  Family family;
+  stun::ErrorCode code;
+};
+
 // What a handler answers. Everything a success can carry, each where its method has it.
 struct Success {
   std::optional<Endpoint> mapped{};
   std::optional<Endpoint> relayed{};
+  std::optional<Endpoint> second_relayed{};
+  std::optional<RefusedFamily> refused_family{};
   std::optional<std::chrono::seconds> lifetime{};
+  std::optional<ReservationToken> reservation{};
 };
 // 401 and 438 get a challenge (REALM, NONCE, PASSWORD-ALGORITHMS) from the encoder, 300
 // the other server.

@@ -11,13 +11,15 @@ from yuelao import PASSWORD, PATIENCE, USER
 HERE = pathlib.Path(__file__).parent
 
 
-def uclient(namespace, *options, family=4, messages=50, sessions=4, peer=True, password=True):
-    """turnutils_uclient: -c because it asks for pairs of ports otherwise, and -s (Send
+def uclient(namespace, *options, family=4, messages=50, sessions=4, peer=True, password=True,
+            pairs=False):
+    """turnutils_uclient: -c because it asks for `pairs` of ports otherwise, and -s (Send
     indications) because it draws channel numbers up to 0x7FFF as RFC 5766 let it; RFC 8656
     §12.2 has 400 for those above 0x4FFF. Channels are the other clients' part."""
     credentials = ["-u", USER, "-w", PASSWORD] if password else []
     to = ["-e", PEER[family]] if peer else ["-y"]
-    done = namespace.run("turnutils_uclient", "-c", "-s", *credentials, "-n", messages, "-m", sessions,
+    options = [*options] if pairs else ["-c", *options]
+    done = namespace.run("turnutils_uclient", "-s", *credentials, "-n", messages, "-m", sessions,
                          "-l", 170, "-z", 20, *to, *options, SERVER[family], timeout=120)
     return done.returncode, done.stdout
 

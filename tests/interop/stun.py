@@ -17,31 +17,35 @@ INDICATION, SUCCESS, ERROR = 0x0010, 0x0100, 0x0110
 MAPPED_ADDRESS, USERNAME, MESSAGE_INTEGRITY, ERROR_CODE = 0x0001, 0x0006, 0x0008, 0x0009
 CHANNEL_NUMBER, LIFETIME, XOR_PEER_ADDRESS, DATA_VALUE = 0x000C, 0x000D, 0x0012, 0x0013
 REALM, NONCE, XOR_RELAYED_ADDRESS, REQUESTED_ADDRESS_FAMILY = 0x0014, 0x0015, 0x0016, 0x0017
-REQUESTED_TRANSPORT, XOR_MAPPED_ADDRESS, FINGERPRINT = 0x0019, 0x0020, 0x8028
+EVEN_PORT, REQUESTED_TRANSPORT, DONT_FRAGMENT = 0x0018, 0x0019, 0x001A
+XOR_MAPPED_ADDRESS, RESERVATION_TOKEN, FINGERPRINT = 0x0020, 0x0022, 0x8028
+ADDITIONAL_ADDRESS_FAMILY, ADDRESS_ERROR_CODE, ICMP = 0x8000, 0x8001, 0x8004
 UNKNOWN_ATTRIBUTES, MESSAGE_INTEGRITY_SHA256, PASSWORD_ALGORITHM = 0x000A, 0x001C, 0x001D
 USERHASH, PASSWORD_ALGORITHMS = 0x001E, 0x8002
 ALTERNATE_DOMAIN, ALTERNATE_SERVER = 0x8003, 0x8023
 
 UDP_TRANSPORT = (REQUESTED_TRANSPORT, bytes([17, 0, 0, 0]))
+BOTH_FAMILIES = (ADDITIONAL_ADDRESS_FAMILY, bytes([2, 0, 0, 0]))
 
 
 class Message:
-    def __init__(self, kind, transaction, attributes, data=b""):
+    def __init__(self, kind, transaction, every, data=b""):
         self.data = data
         self.kind = kind
         self.transaction = transaction
-        self.attributes = attributes
+        self.every = every  # (name, value), also of those that come again
+        self.attributes = dict(reversed(every))  # the first of each counts
 
     @classmethod
     def parse(cls, data):
         kind, length, magic = struct.unpack_from(">HHI", data)
         assert magic == MAGIC and length == len(data) - 20, data.hex()
-        attributes, at = {}, 20
+        every, at = [], 20
         while at < len(data):
             name, size = struct.unpack_from(">HH", data, at)
-            attributes.setdefault(name, data[at + 4:at + 4 + size])
+            every.append((name, data[at + 4:at + 4 + size]))
             at += 4 + (size + 3) // 4 * 4
-        return cls(kind, data[8:20], attributes, data)
+        return cls(kind, data[8:20], every, data)
 
     @property
     def error(self):
@@ -51,11 +55,18 @@ class Message:
 
     def address(self, name):
         """(address, port) of an XOR-...-ADDRESS."""
-        _, family, port = struct.unpack_from(">BBH", self.attributes[name])
+        return self.addresses(name)[0]
+
+    def addresses(self, name):
+        """The same, for each that there is."""
+        return [self._address(value) for each, value in self.every if each == name]
+
+    def _address(self, value):
+        _, family, port = struct.unpack_from(">BBH", value)
         key = struct.pack(">I", MAGIC) + self.transaction
-        value = bytes(a ^ b for a, b in zip(self.attributes[name][4:], key))
-        assert len(value) == {1: 4, 2: 16}[family]
-        return str(ipaddress.ip_address(value)), port ^ (MAGIC >> 16)
+        packed = bytes(a ^ b for a, b in zip(value[4:], key))
+        assert len(packed) == {1: 4, 2: 16}[family]
+        return str(ipaddress.ip_address(packed)), port ^ (MAGIC >> 16)
 
     def signed_with(self, key, sha256=False):
         """Whether the integrity attribute of this kind is there and right (RFC 8489 §14.5, §14.6)."""

@@ -30,6 +30,7 @@ class TurnClient:
         self.user, self.password = user, password
         self.realm = self.nonce = None
         self.data = []  # (peer or channel, payload) that came between answers
+        self.errors = []  # (peer, ICMP type, code, MTU), likewise
         self._buffer = b""
 
     def __enter__(self):
@@ -73,14 +74,22 @@ class TurnClient:
         parsed = stun.Message.parse(message)
         if parsed.kind != stun.DATA | stun.INDICATION:
             return False
-        self.data.append((parsed.address(stun.XOR_PEER_ADDRESS),
-                          parsed.attributes[stun.DATA_VALUE]))
+        peer = parsed.address(stun.XOR_PEER_ADDRESS)
+        if stun.ICMP in parsed.attributes:
+            self.errors.append((peer, *struct.unpack(">xxBBI", parsed.attributes[stun.ICMP])))
+        else:
+            self.data.append((peer, parsed.attributes[stun.DATA_VALUE]))
         return True
 
     def next_data(self, timeout=10):
         while not self.data:
             self._take(self.receive(timeout))
         return self.data.pop(0)
+
+    def next_error(self, timeout=10):
+        while not self.errors:
+            self._take(self.receive(timeout))
+        return self.errors.pop(0)
 
     # Requests
 
@@ -118,11 +127,15 @@ class TurnClient:
 
     def allocate(self, *attributes):
         """The relayed (address, port)."""
-        answer = self.request(stun.ALLOCATE, [stun.UDP_TRANSPORT, *attributes])
-        return answer.address(stun.XOR_RELAYED_ADDRESS)
+        return self.ask_for_relays(*attributes).address(stun.XOR_RELAYED_ADDRESS)
 
-    def refresh(self, lifetime):
-        return self.request(stun.REFRESH, [(stun.LIFETIME, struct.pack(">I", lifetime))])
+    def ask_for_relays(self, *attributes):
+        """The success response to Allocate."""
+        return self.request(stun.ALLOCATE, [stun.UDP_TRANSPORT, *attributes])
+
+    def refresh(self, lifetime, *attributes):
+        return self.request(stun.REFRESH,
+                            [(stun.LIFETIME, struct.pack(">I", lifetime)), *attributes])
 
     def permit(self, *peers):
         transaction = stun.new_transaction()
@@ -136,11 +149,11 @@ class TurnClient:
             (stun.CHANNEL_NUMBER, struct.pack(">HH", number, 0)),
             stun.xor_address(stun.XOR_PEER_ADDRESS, *peer, transaction)], transaction)
 
-    def send_to(self, peer, payload):
+    def send_to(self, peer, payload, *attributes):
         transaction = stun.new_transaction()
         self.send(stun.encode(stun.SEND | stun.INDICATION, [
             stun.xor_address(stun.XOR_PEER_ADDRESS, *peer, transaction),
-            (stun.DATA_VALUE, payload)], transaction))
+            (stun.DATA_VALUE, payload), *attributes], transaction))
 
     def send_on(self, channel, payload):
         self.send(stun.channel_data(channel, payload))

@@ -34,10 +34,10 @@ struct World {
   std::uint16_t first = free_ports(8);
   Poller poller;
   SystemRandom random;
+  SharedReservations reservations{2};
   RelaySockets relays{{{.advertised = loopback, .bound = loopback}},
                       {first, static_cast<std::uint16_t>(first + 7)},
-                      poller,
-                      random};
+                      {poller, random, reservations, 0}};
 };
 
 TEST_CASE("every port of the range is given out once, then there is no port") {
@@ -145,6 +145,92 @@ TEST_CASE("relays follow the machine's addresses, and those that are open stay o
   CHECK(world.relays.find({0, 0})->local() == *old);
   world.relays.close({0, 0});
   CHECK(world.relays.open({16, 0}, Family::ipv4) == *old);
+}
+
+turn::ReservationToken token(std::uint8_t number) { return {std::byte{number}}; }
+
+TEST_CASE("a pair of ports is opened as one relay and one that is held") {  // RFC 8656 §7.2
+  World world;
+  const auto opened = world.relays.open_pair({0, 0}, Family::ipv4, token(1));
+  REQUIRE(opened.has_value());
+  CHECK(opened->port % 2 == 0);
+  const Endpoint next{loopback, static_cast<std::uint16_t>(opened->port + 1)};
+  // What comes before anybody has it waits for nobody, and wakes nobody.
+  test::UdpWire peer{loopback, next};
+  peer.send(as_bytes("too early"));
+  CHECK(world.poller.wait({}).empty());
+
+  REQUIRE(world.relays.open_reserved({1, 5}, token(1)) == next);
+  CHECK(world.poller.wait({}).empty());
+  peer.send(as_bytes("in time"));
+  REQUIRE(world.poller.wait({}).size() == 1);
+  DatagramPool pool;
+  const auto received = world.relays.find({1, 5})->receive(pool, 8);
+  REQUIRE(received.size() == 1);
+  CHECK(as_text(received[0].payload) == "in time");
+  CHECK(world.relays.open_reserved({2, 0}, token(1)) == std::unexpected{RelayFailure::no_port});
+}
+
+TEST_CASE("pairs are found while there are any, and what they leave is for others") {
+  World world;
+  const std::uint8_t pairs = world.first % 2 == 0 ? 4 : 3;
+  for (std::uint8_t i = 0; i < pairs; ++i) {
+    CHECK(world.relays.open_pair({i, 0}, Family::ipv4, token(i)).has_value());
+  }
+  CHECK_FALSE(world.relays.open_pair({9, 0}, Family::ipv4, token(9)).has_value());
+  std::uint32_t left = 0;
+  while (world.relays.open({20 + left, 0}, Family::ipv4)) ++left;
+  CHECK(left == 8U - 2U * pairs);
+  // Nobody comes for the ports that are held: they are free again.
+  for (std::uint8_t i = 0; i < pairs; ++i) {
+    world.relays.close({i, 0});
+    world.relays.close_reserved(token(i));
+    world.relays.close_reserved(token(i));  // more often than once does nothing
+    CHECK(world.relays.open_pair({i, 1}, Family::ipv4, token(i)).has_value());
+  }
+}
+
+TEST_CASE("a pair needs both ports, and gives up neither when another program has one") {
+  World world;
+  std::vector<test::UdpWire> others;
+  others.reserve(4);
+  for (std::uint16_t i = 0; i < 8; i = static_cast<std::uint16_t>(i + 2)) {
+    others.emplace_back(Endpoint{loopback, static_cast<std::uint16_t>(world.first + i)});
+  }
+  CHECK(world.relays.open_pair({0, 0}, Family::ipv4, token(1)) ==
+        std::unexpected{RelayFailure::no_port});
+  others.clear();
+  for (std::uint32_t i = 0; i < 8; ++i) CHECK(world.relays.open({i, 0}, Family::ipv4).has_value());
+}
+
+TEST_CASE("a reserved port serves in another shard and comes home when it is closed") {
+  World world;
+  RelaySockets other{{{.advertised = loopback, .bound = loopback}},
+                     {40'000, 40'001},
+                     {world.poller, world.random, world.reservations, 1}};
+  for (int round = 0; round < 20; ++round) {
+    const auto opened = world.relays.open_pair({0, 0}, Family::ipv4, token(1));
+    REQUIRE(opened.has_value());
+    const auto reserved = other.open_reserved({0, 0}, token(1));
+    REQUIRE(reserved.has_value());
+    CHECK(reserved->port == opened->port + 1);
+    other.close({0, 0});
+    world.relays.close({0, 0});
+  }
+  for (std::uint32_t i = 0; i < 8; ++i) CHECK(world.relays.open({i, 0}, Family::ipv4).has_value());
+  CHECK(world.reservations.come_home(1).empty());
+}
+
+TEST_CASE("a reserved port of an address that is gone is forgotten in peace") {
+  World world;
+  REQUIRE(world.relays.open_pair({0, 0}, Family::ipv4, token(1)).has_value());
+  const IpAddress other = IpAddress::v4({127, 0, 0, 2});
+  world.relays.follow({{.advertised = other, .bound = other}});
+  world.relays.close({0, 0});
+  REQUIRE(world.relays.open_reserved({1, 0}, token(1)).has_value());
+  world.relays.close({1, 0});
+  world.relays.follow({{.advertised = loopback, .bound = loopback}});
+  for (std::uint32_t i = 0; i < 8; ++i) CHECK(world.relays.open({i, 0}, Family::ipv4).has_value());
 }
 
 TEST_CASE("shards' slices cover the range without sharing a port") {

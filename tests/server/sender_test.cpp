@@ -1,6 +1,9 @@
 #include "server/sender.hpp"
 
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <string>
 #include <vector>
@@ -25,7 +28,7 @@ struct Outgoing {
     texts.reserve(turn::Outbox::send_limit);
     sends.reserve(turn::Outbox::send_limit);
   }
-  const turn::Send& make(const Endpoint& to, std::string text) {
+  turn::Send& make(const Endpoint& to, std::string text) {
     texts.push_back(std::move(text));
     turn::Send& send = sends.emplace_back();
     send.to = to;
@@ -143,6 +146,101 @@ TEST_CASE("what the kernel refuses is counted, and the rest of the socket still 
   world.sender.flush();
   for (int i = 0; i < 3; ++i) CHECK(text_of(world.alice.receive()) == "accepted");
   CHECK(drops(world.counters, Drop::send_failed) == 3);
+}
+
+// An address of `wire`'s family where nobody listens any more.
+Endpoint closed_port(const IpAddress& address) { return UdpWire{Endpoint{address, 0}}.local(); }
+
+TEST_CASE("ICMP errors of one peer cost no other peer a datagram") {  // IP_RECVERR, RFC 8656 §11.5
+  struct Row {
+    std::string_view address;
+    stun::Icmp unreachable;
+  };
+  constexpr Row rows[] = {{"127.0.0.1", {3, 3, 0}}, {"::1", {1, 4, 0}}};
+  for (const auto& [text, unreachable] : rows) {
+    CAPTURE(text);
+    const auto address = IpAddress::parse(text).value();
+    auto relay = UdpSocket::open_relay({address, 0}).value();
+    UdpWire alive{Endpoint{address, 0}};
+    const auto closed = closed_port(address);
+    turn::Counters counters;
+    Sender sender{counters};
+    Outgoing out;
+    // Loopback delivers the errors before the next call: each one makes that call fail.
+    for (int i = 0; i < 20; ++i) {
+      sender.add(relay, out.make(closed, "nobody there"));
+      sender.flush();
+      sender.add(relay, out.make(alive.local(), std::to_string(i)));
+      sender.flush();
+    }
+    for (int i = 0; i < 20; ++i) CHECK(text_of(alive.receive()) == std::to_string(i));
+    CHECK(counters.drops == decltype(counters.drops){});
+
+    // One each, unless the kernel was too busy for some; taken a few at a time, and then the
+    // socket is as it was.
+    std::size_t errors = 0;
+    while (relay.errors_waiting()) {
+      const auto taken = relay.take_errors();
+      for (const auto& [peer, icmp] : taken.list()) {
+        CHECK(peer == closed);
+        CHECK(icmp == unreachable);
+        ++errors;
+      }
+    }
+    CHECK(errors > 0);
+    CHECK(errors <= 20);
+    pollfd wanted{relay.descriptor(), POLLIN, 0};
+    CHECK(::poll(&wanted, 1, 0) == 0);
+    const auto calls = sender.system_calls();
+    sender.add(relay, out.make(alive.local(), "and on"));
+    sender.flush();
+    CHECK(sender.system_calls() == calls + 1);
+  }
+}
+
+TEST_CASE("a run whose socket has an ICMP error leaves whole, and runs go on") {
+  World world;
+  const auto closed = closed_port(loopback.address);
+  for (int round = 0; round < 3; ++round) {
+    world.sender.add(world.first, world.out.make(closed, "nobody there"));
+    world.sender.flush();
+    const auto calls = world.sender.system_calls();
+    for (int i = 0; i < 8; ++i) {
+      world.sender.add(world.first, world.out.make(world.alice.local(), "same size"));
+    }
+    world.sender.flush();
+    for (int i = 0; i < 8; ++i) CHECK(text_of(world.alice.receive()) == "same size");
+    CHECK(world.sender.system_calls() == calls + 2);  // the one that failed, and a run
+  }
+  CHECK(world.counters.drops == decltype(world.counters.drops){});
+}
+
+int fragments_option(const UdpSocket& socket) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  REQUIRE(::getsockopt(socket.descriptor(), IPPROTO_IP, IP_MTU_DISCOVER, &value, &size) == 0);
+  return value;
+}
+
+TEST_CASE(
+    "datagrams with DF leave apart from the others, each flow in its order") {  // RFC 8656 §14
+  World world;
+  const int before = fragments_option(world.first);
+  for (int i = 0; i < 9; ++i) {
+    auto& send = world.out.make(world.alice.local(), std::to_string(i));
+    send.dont_fragment = i % 4 == 3;
+    world.sender.add(world.first, send);
+    world.sender.add(world.second, world.out.make(world.bob.local(), std::to_string(i)));
+  }
+  world.sender.flush();
+  for (int i = 0; i < 9; ++i) {
+    CHECK(text_of(world.alice.receive()) == std::to_string(i));
+    CHECK(text_of(world.bob.receive()) == std::to_string(i));
+  }
+  CHECK(fragments_option(world.first) == before);
+  // Three runs without and two single ones with it; one run of the other socket.
+  CHECK(world.sender.system_calls() == 6);
+  CHECK(world.counters.drops == decltype(world.counters.drops){});
 }
 
 }  // namespace

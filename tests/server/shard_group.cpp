@@ -25,16 +25,19 @@ ShardGroup::ShardGroup(const config::Config& config, unsigned shards,
     : directory_{config.turn.relay_addresses},
       quota_{config.turn.limits},
       connections_{config.connections},
-      mailboxes_{shards} {
+      mailboxes_{shards},
+      reservations_{shards} {
   auto listeners = server::open_listeners(config.listen, shards);
   addresses_ = std::move(listeners.addresses);
   const server::PortRange ports{config.relay.first_port, config.relay.last_port};
   for (unsigned i = 0; i < shards; ++i) {
     auto& shard = shards_.emplace_back(std::make_unique<server::Shard>(
         config.turn, server::slice_of(ports, i, shards),
-        server::Shard::Common{.turn = {quota_, directory_, static_cast<turn::ShardNumber>(i)},
-                              .connections = connections_,
-                              .mailboxes = mailboxes_}));
+        server::Shard::Common{
+            .turn = {quota_, directory_, reservations_, static_cast<turn::ShardNumber>(i)},
+            .connections = connections_,
+            .mailboxes = mailboxes_,
+            .reservations = reservations_}));
     shard->use({tls, config.proxies, config.web_server});
     for (auto& socket : listeners.shards[i].datagrams) shard->add_listener(std::move(socket));
     for (auto& [transport, socket] : listeners.shards[i].streams) {

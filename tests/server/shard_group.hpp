@@ -11,6 +11,7 @@
 #include "server/listeners.hpp"
 #include "server/shard.hpp"
 #include "server/shared_quota.hpp"
+#include "server/shared_reservations.hpp"
 
 namespace yuelao::test {
 
@@ -47,6 +48,7 @@ class ShardGroup {
   server::SharedQuota quota_;
   server::ConnectionLimit connections_;
   server::Mailboxes mailboxes_;
+  server::SharedReservations reservations_;
   std::vector<server::Listening> addresses_;
   std::vector<std::unique_ptr<server::Shard>> shards_;
   std::vector<std::thread> threads_;

@@ -170,6 +170,37 @@ TEST_CASE("what the kernel had to throw away is counted") {  // SO_RXQ_OVFL
   CHECK(socket.take_overflows() == 0);
 }
 
+TEST_CASE("an ICMP error is noticed by the call it makes fail, and hides no datagram") {
+  const auto loopback = IpAddress::v4({127, 0, 0, 1});
+  auto socket = UdpSocket::open_relay({loopback, 0}).value();
+  UdpWire wire{loopback, socket.local()};
+  const auto closed = UdpWire{Endpoint{loopback, 0}}.local();
+  turn::Counters counters;
+  Sender sender{counters};
+  turn::Send send;
+  send.to = closed;
+  sender.add(socket, send);
+  sender.flush();
+  CHECK_FALSE(socket.errors_waiting());
+  wire.send(as_bytes("hello"));
+  wait_until_readable(socket);
+
+  DatagramPool pool;
+  CHECK(socket.receive(pool, 8).empty());
+  REQUIRE(socket.errors_waiting());
+  const auto errors = socket.take_errors();
+  REQUIRE(errors.count == 1);
+  CHECK(errors.errors[0].peer == closed);
+  CHECK_FALSE(socket.take_errors().count);
+  CHECK_FALSE(socket.errors_waiting());
+  const auto received = socket.receive(pool, 8);
+  REQUIRE(received.size() == 1);
+  CHECK(as_text(received[0].payload) == "hello");
+  // Nothing is left that epoll would report for ever.
+  pollfd wanted{socket.descriptor(), POLLIN, 0};
+  CHECK(::poll(&wanted, 1, 0) == 0);
+}
+
 TEST_CASE("two listeners may share a port, a relay shares with nobody") {
   const auto first = UdpSocket::open_listener({IpAddress::v4({127, 0, 0, 1}), 0});
   REQUIRE(first.has_value());

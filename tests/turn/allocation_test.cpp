@@ -21,8 +21,18 @@ TEST_CASE("the packet path allocates no memory") {
   stun::MessageWriter writer{buffer, Method::send, stun::Class::indication,
                              stun::TransactionId::from_random(std::array<std::byte, 12>{})};
   writer.add(attribute::xor_peer_address, endpoint("192.0.78.2:1"));
+  writer.add(attribute::dont_fragment, {});
   const auto send = writer.add(attribute::data, as_bytes("data")).finish();
   const auto bound_peer = endpoint("192.0.78.1:7000"), other_peer = endpoint("192.0.78.2:1");
+  Client dual{world, "203.0.112.9:2"};
+  REQUIRE(code_of(dual.request(Method::allocate, [](stun::MessageWriter& ask) {
+            requesting_udp()(ask);
+            ask.add(attribute::additional_address_family, Family::ipv6);
+          })) == 0);
+  const auto v6_relay = world.opened.back();
+  const auto v6_peer = endpoint("[2001:470:7::1]:1");
+  dual.bind(0x4000, "[2001:470:7::1]:1");
+  const PeerError unreachable{bound_peer, {.type = 3, .code = 3}};
   Outbox out;
 
   std::size_t sent = 0;
@@ -32,12 +42,15 @@ TEST_CASE("the packet path allocates no memory") {
       world.engine.on_client_message(client.path, send, world.now, out);
       world.engine.on_peer_datagram(client.relay, bound_peer, as_bytes("in"), world.now, out);
       world.engine.on_peer_datagram(client.relay, other_peer, as_bytes("in"), world.now, out);
+      world.engine.on_client_message(dual.path, channel_data, world.now, out);
+      world.engine.on_peer_datagram(v6_relay, v6_peer, as_bytes("in"), world.now, out);
+      world.engine.on_peer_error(client.relay, unreachable, world.now, out);
       sent += out.sends().size();
       out.clear();
     }
   });
   CHECK(allocated == 0);
-  CHECK(sent == 400);
+  CHECK(sent == 600 + 10);  // no more errors than that are told at once
 }
 
 TEST_CASE("a request on an allocation allocates no memory, however it is signed") {

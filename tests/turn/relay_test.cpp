@@ -39,6 +39,46 @@ TEST_CASE("Send leaves through the relay, and the answer comes as Data") {
   CHECK(as_text(message.get(attribute::data).value()) == "answer");
 }
 
+TEST_CASE(
+    "DONT-FRAGMENT counts for IPv4 to IPv4, and for whatever comes off a stream") {  // §13-§15
+  struct Row {
+    std::string_view what, client;
+    Transport transport;
+    std::string_view peer;
+    bool dont_fragment;
+  };
+  constexpr auto v4_peer = "192.0.78.1:7000";
+  constexpr auto v6_peer = "[2001:470:7::1]:7000";
+  const Row rows[] = {
+      {"IPv4 to IPv4", "203.0.112.9:1", Transport::udp, v4_peer, true},
+      {"IPv4 to IPv6", "203.0.112.9:2", Transport::udp, v6_peer, false},
+      {"IPv6 to IPv4", "[2001:470::9]:1", Transport::udp, v4_peer, false},
+      {"IPv6 to IPv6", "[2001:470::9]:2", Transport::udp, v6_peer, false},
+      {"a stream to IPv4", "203.0.112.9:3", Transport::tcp, v4_peer, true},
+      {"a stream to IPv6", "[2001:470::9]:3", Transport::tls, v6_peer, true},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    World world;
+    Client client{world, row.client, row.transport};
+    const auto answer = client.request(Method::allocate, [](stun::MessageWriter& writer) {
+      requesting_udp()(writer);
+      writer.add(attribute::additional_address_family, Family::ipv6)
+          .add(attribute::dont_fragment, {});
+    });
+    REQUIRE(code_of(answer) == 0);  // §7.2 step 4: it is supported
+    client.bind(0x4000, row.peer);
+    const auto asked = client.send_data(row.peer, "x", [](stun::MessageWriter& writer) {
+      writer.add(attribute::dont_fragment, {});
+    });
+    REQUIRE(asked.size() == 1);
+    CHECK(asked[0].bytes == octets("x"));
+    CHECK(asked[0].dont_fragment == row.dont_fragment);
+    CHECK_FALSE(client.send_data(row.peer, "x").at(0).dont_fragment);
+    CHECK_FALSE(client.channel_data(0x4000, "x").at(0).dont_fragment);
+  }
+}
+
 TEST_CASE("payloads of every length arrive as they were") {
   World world;
   auto client = allocated(world);
@@ -133,7 +173,7 @@ TEST_CASE("a Send indication with what is missing or not understood is dropped")
   CHECK(send([&](stun::MessageWriter& writer) {
           to_peer(peer)(writer);
           data(writer);
-          writer.add(stun::Attribute<Bytes>{{0x001A}}, Bytes{});  // DONT-FRAGMENT
+          writer.add(stun::Attribute<Bytes>{{0x7F01}}, Bytes{});
         }).empty());
   CHECK(world.drops(Drop::unknown_attribute) == 1);
 }
@@ -175,7 +215,11 @@ TEST_CASE("between two relays of this server both permissions are asked for") { 
 
 TEST_CASE("a relay of another shard is handed what is for it") {
   World first;
-  World second{default_options(), {.quota = first.quota, .directory = first.directory, .shard = 1}};
+  World second{default_options(),
+               {.quota = first.quota,
+                .directory = first.directory,
+                .reservations = first.reservations,
+                .shard = 1}};
   second.next_port = 60000;
   auto alice = allocated(first, "203.0.112.9:1");
   auto bob = allocated(second, "203.0.112.9:2");

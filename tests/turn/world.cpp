@@ -37,7 +37,7 @@ stun::Message Sent::message() const {
 World::World(const Options& options)
     : quota{options.limits},
       directory{options.relay_addresses},
-      engine{options, {quota, directory}, random},
+      engine{options, {quota, directory, reservations}, random},
       options_{options} {}
 
 World::World(const Options& options, Shared shared)
@@ -53,6 +53,11 @@ std::vector<Sent> World::from_client(const ClientPath& path, Bytes message) {
 
 std::vector<Sent> World::from_peer(RelayId relay, const Endpoint& peer, std::string_view payload) {
   engine.on_peer_datagram(relay, peer, as_bytes(payload), now, out_);
+  return finish();
+}
+
+std::vector<Sent> World::peer_error(RelayId relay, const PeerError& error) {
+  engine.on_peer_error(relay, error, now, out_);
   return finish();
 }
 
@@ -110,7 +115,7 @@ std::vector<Sent> World::finish() {
       Octets bytes{send.prefix.begin(), send.prefix.end()};
       bytes.insert(bytes.end(), send.payload.begin(), send.payload.end());
       bytes.resize(bytes.size() + send.padding);
-      sent.push_back({send.from, send.to, std::move(bytes)});
+      sent.push_back({send.from, send.to, std::move(bytes), send.dont_fragment});
     }
     out_.clear_sends();
     for (const auto& command : out_.take_commands()) carry_out(command);
@@ -120,19 +125,39 @@ std::vector<Sent> World::finish() {
 }
 
 void World::carry_out(const Command& command) {
-  if (const auto* open = std::get_if<OpenRelay>(&command)) {
-    opening.push_back(*open);
-    if (relays == Relays::wait) return;
-    if (relays == Relays::fail) {
-      return engine.on_relay_opened(open->id, std::unexpected{failure}, now, out_);
-    }
-    const auto bound = std::ranges::find(options_.relay_addresses, open->family,
-                                         [](const auto& a) { return a.bound.family(); });
-    opened.push_back(open->id);
-    engine.on_relay_opened(open->id, Endpoint{bound->bound, next_port++}, now, out_);
-  }
+  if (const auto* relay = std::get_if<OpenRelay>(&command)) open(*relay);
+  if (const auto* reserved = std::get_if<OpenReserved>(&command)) open(*reserved);
   if (const auto* close = std::get_if<CloseRelay>(&command)) closed.push_back(close->id);
+  if (const auto* close = std::get_if<CloseReserved>(&command)) {
+    held.erase(close->token);
+    closed_reserved.push_back(close->token);
+  }
   if (const auto* notice = std::get_if<Notice>(&command)) notices.push_back(*notice);
+}
+
+void World::open(const OpenRelay& command) {
+  opening.push_back(command);
+  if (relays == Relays::wait) return;
+  if (relays == Relays::fail) {
+    return engine.on_relay_opened(command.id, std::unexpected{failure}, now, out_);
+  }
+  const auto bound = std::ranges::find(options_.relay_addresses, command.family,
+                                       [](const auto& a) { return a.bound.family(); });
+  if (command.parity == Parity::even && next_port % 2 != 0) ++next_port;
+  const Endpoint relay{bound->bound, next_port++};
+  if (command.reserve_next) held[*command.reserve_next] = {bound->bound, next_port++};
+  opened.push_back(command.id);
+  engine.on_relay_opened(command.id, relay, now, out_);
+}
+
+void World::open(const OpenReserved& command) {
+  auto reserved = held.extract(command.token);
+  REQUIRE_FALSE(reserved.empty());
+  if (relays == Relays::fail) {
+    return engine.on_relay_opened(command.id, std::unexpected{failure}, now, out_);
+  }
+  opened.push_back(command.id);
+  engine.on_relay_opened(command.id, reserved.mapped(), now, out_);
 }
 
 Client::Client(World& world, std::string_view address, Transport transport) : world_{world} {
@@ -221,11 +246,13 @@ void Client::bind(std::uint16_t channel, std::string_view peer) {
   }
 }
 
-std::vector<Sent> Client::send_data(std::string_view peer, std::string_view payload) {
+std::vector<Sent> Client::send_data(std::string_view peer, std::string_view payload,
+                                    const Fill& fill) {
   Octets buffer(4096);
   stun::MessageWriter writer{buffer, Method::send, stun::Class::indication,
                              stun::TransactionId::from_random(std::array<std::byte, 12>{})};
   writer.add(attribute::xor_peer_address, endpoint(peer)).add(attribute::data, as_bytes(payload));
+  if (fill) fill(writer);
   return send(writer.finish());
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,7 @@ struct Sent {
   SocketRef from;
   Endpoint to;
   Octets bytes;  // prefix, payload and padding, as on the wire
+  bool dont_fragment = false;
 
   stun::Message message() const;  // the bytes as a STUN message; throws when they are not
 };
@@ -71,6 +73,7 @@ class World {
   // Gives the engine one input and carries out its commands; returns what it sent.
   std::vector<Sent> from_client(const ClientPath& path, Bytes message);
   std::vector<Sent> from_peer(RelayId relay, const Endpoint& peer, std::string_view payload);
+  std::vector<Sent> peer_error(RelayId relay, const PeerError& error);
   std::vector<Sent> handover(const HandedOver& letter);
   std::vector<Sent> relay_opened(RelayId id, std::expected<Endpoint, RelayFailure> outcome);
   void client_closed(const ClientPath& path);
@@ -91,6 +94,7 @@ class World {
   CountingRandom random;
   QuotaLedger quota;
   RelayDirectory directory;
+  ReservationBook reservations;
   Engine engine;
 
   // How the scripted server meets OpenRelay.
@@ -98,15 +102,20 @@ class World {
   RelayFailure failure = RelayFailure::no_port;
   std::uint16_t next_port = 50000;
 
+  std::map<ReservationToken, Endpoint> held;  // reserved ports, as bound
+
   std::vector<OpenRelay> opening;
   std::vector<RelayId> opened;
   std::vector<RelayId> closed;
+  std::vector<ReservationToken> closed_reserved;
   std::vector<Notice> notices;
   std::vector<HandedOver> handed_over;
 
  private:
   std::vector<Sent> finish();
   void carry_out(const Command& command);
+  void open(const OpenRelay& command);
+  void open(const OpenReserved& command);
 
   Options options_;
   Outbox out_;
@@ -133,7 +142,8 @@ class Client {
   void permit(std::string_view peer);
   void bind(std::uint16_t channel, std::string_view peer);
 
-  std::vector<Sent> send_data(std::string_view peer, std::string_view payload);
+  std::vector<Sent> send_data(std::string_view peer, std::string_view payload,
+                              const Fill& fill = {});
   std::vector<Sent> channel_data(std::uint16_t channel, std::string_view payload);
 
   ClientPath path;
