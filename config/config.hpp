@@ -91,6 +91,13 @@ enum class LogPrivacy : std::uint8_t {
   full,
 };
 
+// How a shard waits for what comes, receives and sends.
+enum class Poller : std::uint8_t {
+  automatic,  // io_uring where the kernel allows it, or else epoll
+  epoll,
+  io_uring,
+};
+
 struct Log {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
@@ -121,7 +128,8 @@ struct Config {
   Log log;
   // After SIGTERM: how long calls may go on before the server ends them.
   std::chrono::seconds drain_timeout = 30s;
-  unsigned threads = 0;                   // shards; 0: one a core
+  unsigned threads = 0;  // shards; 0: one a core
+  Poller poller = Poller::automatic;
   std::filesystem::path state_directory;  // empty: $STATE_DIRECTORY, or ~/.local/state/yuelao
   // What works and is still worth a second look: "file:line:column: sentence".
   std::vector<std::string> warnings;

@@ -118,6 +118,7 @@ constexpr std::array<std::string_view, 2> proxy_protocols{"off", "v2"};
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
 constexpr std::array<std::string_view, 3> log_privacies{"none", "truncated", "full"};
+constexpr std::array<std::string_view, 3> pollers{"auto", "epoll", "io_uring"};
 
 using E = const Element&;
 using D = Draft&;
@@ -283,6 +284,8 @@ constexpr std::array all_settings{
             [](E element, D draft) {
               return assign(read_number(element, {0, 256}), draft.config.threads);
             }},
+    Setting{"poller",
+            [](E element, D draft) { return choose(element, pollers, draft.config.poller); }},
     Setting{"state_directory", read_state_directory},
 };
 

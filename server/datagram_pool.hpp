@@ -37,6 +37,12 @@ struct Received {
   }
 };
 
+// A message as somebody else received it: `header` has the source and the control messages.
+struct RawMessage {
+  msghdr header{};
+  Bytes payload;
+};
+
 // The memory a shard receives datagrams into, with the kernel's headers for it already
 // filled in. Slots are handed out in order and given back all at once, when nothing
 // that was decided about them is still to be sent.

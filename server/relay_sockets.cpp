@@ -173,6 +173,7 @@ std::expected<Endpoint, turn::RelayFailure> RelaySockets::keep(turn::RelayId id,
 
 void RelaySockets::close(turn::RelayId id) {
   if (find(id) == nullptr) return;
+  around_.poller.remove(turn::SocketRef::relay(id));
   Slot& slot = slots_[id.index];
   give_back({*std::exchange(slot.socket, std::nullopt), slot.home});
 }

@@ -28,6 +28,7 @@ std::string restart_keys(const config::Config& running, const config::Config& fr
   };
   compare("listen", same(running.listen, fresh.listen));
   compare("threads", running.threads == fresh.threads);
+  compare("poller", running.poller == fresh.poller);
   compare("relay.ports", same_ports(running.relay, fresh.relay));
   compare("credentials.listen", running.credentials.listen == fresh.credentials.listen);
   compare("metrics", running.metrics == fresh.metrics);
@@ -37,6 +38,7 @@ std::string restart_keys(const config::Config& running, const config::Config& fr
 void keep_until_restart(const config::Config& running, config::Config& fresh) {
   fresh.listen = running.listen;
   fresh.threads = running.threads;
+  fresh.poller = running.poller;
   fresh.relay.first_port = running.relay.first_port;
   fresh.relay.last_port = running.relay.last_port;
   fresh.credentials.listen = running.credentials.listen;

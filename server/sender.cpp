@@ -3,6 +3,7 @@
 #include <netinet/udp.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -91,8 +92,11 @@ void Sender::add(UdpSocket& socket, const turn::Send& send) {
   ++count_;
 }
 
-void Sender::flush() {
+void Sender::post() {
   sort_by_flow();
+  ++posts_;
+  message_count_ = 0;
+  failing_count_ = 0;
   for (std::size_t first = 0; first < count_;) {
     std::size_t end = first + 1;
     while (end < count_ && entries_[end].socket == entries_[first].socket) ++end;
@@ -138,33 +142,76 @@ Sender::Run Sender::run_at(std::size_t first, std::size_t end) const {
 }
 
 void Sender::send_from_socket(std::size_t first, std::size_t end) {
-  std::size_t messages = 0;
+  Batch batch{message_count_, message_count_};
   while (first < end) {
     const Run run = run_at(first, end);
-    const bool differs = messages > 0 && entries_[first].send->dont_fragment !=
-                                             entries_[runs_[0].first].send->dont_fragment;
+    const bool differs = batch.first < batch.end &&
+                         entries_[first].send->dont_fragment != head_of(batch).send->dont_fragment;
     if (differs) {
-      transmit_batch(messages);
-      messages = 0;
+      transmit_batch(batch);
+      batch.first = batch.end;
     }
-    compose(run, messages);
+    compose(run, batch.end);
     first += run.count;
-    ++messages;
+    ++batch.end;
   }
-  transmit_batch(messages);
+  message_count_ = batch.end;
+  transmit_batch(batch);
 }
 
 // Messages of one socket that may all be sent in fragments, or none of them. IPv4 knows DF only as
 // an option of the socket (RFC 8656 §14): two more calls, for a batch whose client asked for it.
-void Sender::transmit_batch(std::size_t messages) {
-  const Entry& head = entries_[runs_[0].first];
-  if (!head.send->dont_fragment) return transmit(*head.socket, messages);
+void Sender::transmit_batch(Batch batch) {
+  const Entry& head = head_of(batch);
+  if (!head.send->dont_fragment || head.send->to.address.family() == Family::ipv6) {
+    return poller_.posts() ? post_batch(batch) : transmit(batch);
+  }
+  // What comes before in a flow leaves before, and without DF.
+  poller_.submit();
+  finish();
   if (head.socket->set_fragments(UdpSocket::Fragments::forbidden)) {
-    transmit(*head.socket, messages);
+    transmit(batch);
   } else {
-    for (std::size_t i = 0; i < messages; ++i) drop(turn::Drop::send_failed, runs_[i].count);
+    for (std::size_t i = batch.first; i < batch.end; ++i) {
+      drop(turn::Drop::send_failed, runs_[i].count);
+    }
   }
   head.socket->set_fragments(UdpSocket::Fragments::allowed);
+}
+
+void Sender::post_batch(Batch batch) {
+  const int descriptor = head_of(batch).socket->descriptor();
+  for (std::size_t i = batch.first; i < batch.end; ++i) {
+    const Tag tag{static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(runs_[i].count), posts_};
+    poller_.post(descriptor, headers_[i].msg_hdr, std::bit_cast<std::uint32_t>(tag));
+  }
+}
+
+void Sender::finish() {
+  for (const auto& [bits, error] : poller_.take_failures()) {
+    const auto tag = std::bit_cast<Tag>(bits);
+    if (queue_full(error)) {
+      drop(turn::Drop::send_queue_full, tag.datagrams);
+    } else if (tag.post != posts_) {
+      drop(turn::Drop::send_failed, tag.datagrams);  // too late to send it again
+    } else {
+      note_error(entries_[runs_[tag.message].first]);
+      transmit({tag.message, tag.message + std::size_t{1}});
+    }
+  }
+}
+
+void Sender::note_error(const Entry& entry) {
+  entry.socket->note_error();
+  const auto ref = entry.send->from;
+  const bool known = failing_count_ > 0 && failing_[failing_count_ - 1] == ref;
+  if (known || failing_count_ == failing_.size()) return;
+  failing_[failing_count_] = ref;
+  ++failing_count_;
+}
+
+std::span<const turn::SocketRef> Sender::take_failing() {
+  return {failing_.data(), std::exchange(failing_count_, 0)};
 }
 
 mmsghdr& Sender::compose(Run run, std::size_t message) {
@@ -201,48 +248,53 @@ mmsghdr& Sender::compose(Run run, std::size_t message) {
 
 // A first failure may be about a datagram that was sent long ago: an ICMP error waits on its
 // socket for the next call, which then does nothing else. The second one counts.
-void Sender::transmit(UdpSocket& socket, std::size_t messages) {
-  std::size_t done = 0;
-  std::size_t failed = messages;  // the message whose first attempt did
-  while (done < messages) {
+void Sender::transmit(Batch batch) {
+  const int descriptor = head_of(batch).socket->descriptor();
+  std::size_t failed = batch.end;  // the message whose first attempt did
+  while (batch.first < batch.end) {
     ++system_calls_;
-    const int sent = send_messages(socket.descriptor(), {&headers_[done], messages - done});
+    const std::size_t at = batch.first;
+    const int sent = send_messages(descriptor, {&headers_[at], batch.end - at});
     if (sent > 0) {
-      done += static_cast<std::size_t>(sent);
-      if (done < messages) socket.note_error();  // what stopped it is not said
+      batch.first += static_cast<std::size_t>(sent);
+      // sendmmsg(2) keeps to itself what stopped it.
+      if (batch.first < batch.end) note_error(head_of(batch));
       continue;
     }
-    if (errno == EINTR) continue;
-    if (queue_full(errno)) {
-      for (; done < messages; ++done) drop(turn::Drop::send_queue_full, runs_[done].count);
+    const int error = errno;
+    if (error == EINTR) continue;
+    if (queue_full(error)) {
+      for (std::size_t i = at; i < batch.end; ++i) {
+        drop(turn::Drop::send_queue_full, runs_[i].count);
+      }
       return;
     }
-    socket.note_error();
-    if (std::exchange(failed, done) != done) continue;
-    if (runs_[done].count > 1) {
-      if (segmentation_unsupported(errno)) segmentation_ = false;
-      transmit_one_by_one(socket, runs_[done]);
+    note_error(head_of(batch));
+    if (std::exchange(failed, at) != at) continue;
+    if (runs_[at].count > 1) {
+      if (segmentation_unsupported(error)) segmentation_ = false;
+      transmit_one_by_one(runs_[at]);
     } else {
       drop(turn::Drop::send_failed, 1);
     }
-    ++done;
+    ++batch.first;
   }
 }
 
 // The kernel refused to cut the run up: segments longer than the path allows, or a
 // device without checksum offload.
-void Sender::transmit_one_by_one(UdpSocket& socket, Run run) {
+void Sender::transmit_one_by_one(Run run) {
   for (std::size_t i = run.first; i < run.first + run.count; ++i) {
-    transmit_one(socket, compose({i, 1}, spare).msg_hdr);
+    transmit_one(entries_[i], compose({i, 1}, spare).msg_hdr);
   }
 }
 
-void Sender::transmit_one(UdpSocket& socket, const msghdr& header) {
+void Sender::transmit_one(const Entry& entry, const msghdr& header) {
   for (int attempt = 0; attempt < 2; ++attempt) {
     ++system_calls_;
-    if (::sendmsg(socket.descriptor(), &header, MSG_DONTWAIT) >= 0) return;
+    if (::sendmsg(entry.socket->descriptor(), &header, MSG_DONTWAIT) >= 0) return;
     if (queue_full(errno)) return drop(turn::Drop::send_queue_full, 1);
-    socket.note_error();
+    note_error(entry);
   }
   drop(turn::Drop::send_failed, 1);
 }

@@ -154,7 +154,8 @@ void Server::State::create_shards() {
         Shard::Common{.turn = {quota, directory, *reservations, static_cast<turn::ShardNumber>(i)},
                       .connections = connections,
                       .mailboxes = *mailboxes,
-                      .reservations = *reservations}));
+                      .reservations = *reservations,
+                      .poller = config.poller}));
     shard->use(stream_settings());
     for (auto& socket : listeners.shards[i].datagrams) shard->add_listener(std::move(socket));
     for (auto& [transport, socket] : listeners.shards[i].streams) {
@@ -218,7 +219,7 @@ int Server::State::run() {
     log_info("handing out credentials",
              {{"address", public_text(credential_service->endpoint().to_string())}});
   }
-  log_info("ready", {{"shards", shards.size()}});
+  log_info("ready", {{"shards", shards.size()}, {"poller", public_text(shards[0]->poller())}});
   io.run();
   end();
   log_info("stopped");

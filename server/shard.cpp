@@ -4,7 +4,6 @@
 #include <utility>
 #include <variant>
 
-#include "protocol/turn/stream_framing.hpp"
 #include "server/log.hpp"
 
 namespace yuelao::server {
@@ -14,15 +13,10 @@ using turn::Drop;
 using turn::SocketRef;
 using namespace std::chrono_literals;
 
-// What one socket may take of a round before the others have had theirs.
-constexpr std::size_t listener_visit = 64;
-constexpr std::size_t relay_visit = 8;
-
 constexpr auto tick_interval = 1s;
 // From a stream's arrival to its first whole message.
 constexpr auto opening_time = 10s;
-// A stream without an allocation, and one that was said goodbye to.
-constexpr auto idle_time = 60s;
+// Of a stream that was said goodbye to.
 constexpr auto goodbye_time = 5s;
 
 // A shard that has nothing to do wakes up this often to see what has expired.
@@ -42,9 +36,10 @@ Shard::Shard(const turn::Options& options, PortRange ports, Common common)
       mailboxes_{common.mailboxes},
       mailbox_{common.mailboxes.of(common.turn.shard)},
       engine_{options, common.turn, random_},
+      poller_{make_poller(common.poller)},
       relays_{options.relay_addresses,
               ports,
-              {poller_, random_, common.reservations, common.turn.shard}},
+              {*poller_, random_, common.reservations, common.turn.shard}},
       entrance_{connections_, [this](Arrival arrival) {
                   tasks_.post([this, arrival = std::move(arrival)]() mutable {
                     on_arrival(std::move(arrival));
@@ -55,7 +50,7 @@ Shard::Shard(const turn::Options& options, PortRange ports, Common common)
 
 void Shard::add_listener(UdpSocket socket) {
   const auto ref = SocketRef::listener(static_cast<std::uint32_t>(listeners_.size()));
-  if (const auto error = poller_.add(socket.descriptor(), ref)) {
+  if (const auto error = poller_->add(socket.descriptor(), ref)) {
     throw std::system_error{error, "epoll_ctl"};
   }
   listeners_.push_back(std::move(socket));
@@ -63,17 +58,25 @@ void Shard::add_listener(UdpSocket socket) {
 
 void Shard::run() {
   next_tick_ = std::chrono::steady_clock::now() + tick_interval;
+  poller_->begin();
   while (!stopped_) serve_round();
+  poller_->end();
 }
 
 void Shard::serve_round() {
-  const auto events = poller_.wait(until(next_tick_, std::chrono::steady_clock::now()));
-  const Now now = read_clock();
-  for (const Poller::Event& event : events) visit(event, now);
-  settle(now);
-  if (poller_.rung()) tasks_.run();
-  if (now.steady >= next_tick_) tick(now);
+  const auto time = std::chrono::steady_clock::now();
+  const auto events = poller_->wait(listed_.empty() ? until(next_tick_, time) : 0ms);
+  // The last round's sends are out.
+  finish_sends();
+  poller_->release();
   pool_.reset();
+
+  if (poller_->rung()) tasks_.run();
+  const Now now = read_clock();
+  if (now.steady >= next_tick_) tick(now);
+  look_after_listed(now);
+  for (const Poller::Event& event : events) visit(event, now);
+  decide(now);
   count_round(now.steady);
 }
 
@@ -119,86 +122,6 @@ void Shard::snapshot(std::function<void(const ShardSnapshot&)> answer) {
   });
 }
 
-void Shard::visit(const Poller::Event& event, Now now) {
-  // Between two visits nothing received is undecided, so what is sent frees the pool.
-  if (pool_.free() < listener_visit) {
-    flush_sends();
-    pool_.reset();
-  }
-  switch (event.ref.kind) {
-    case SocketRef::Kind::listener:
-      return visit_listener(event.ref, now);
-    case SocketRef::Kind::relay:
-      return visit_relay(event.ref, now);
-    case SocketRef::Kind::stream:
-      return visit_stream(event, now);
-  }
-}
-
-void Shard::visit_listener(SocketRef ref, Now now) {
-  UdpSocket& socket = listeners_[ref.index];
-  turn::ClientPath path{ref, {Transport::udp, {}, socket.local()}};
-  for (const Received& received : socket.receive_likely(pool_, listener_visit)) {
-    path.tuple.client = received.from;
-    if (socket.wildcard()) path.tuple.server.address = received.to;
-    received.for_each_datagram([&](Bytes datagram) {
-      make_room();
-      engine_.on_client_message(path, datagram, now, outbox_);
-    });
-  }
-  meters_.receive_overflows += socket.take_overflows();
-}
-
-void Shard::visit_relay(SocketRef ref, Now now) {
-  const turn::RelayId id{ref.index, ref.generation};
-  UdpSocket* const socket = relays_.find(id);
-  if (socket == nullptr) return;
-  for (const Received& received : socket->receive_likely(pool_, relay_visit)) {
-    received.for_each_datagram([&](Bytes datagram) {
-      make_room();
-      engine_.on_peer_datagram(id, received.from, datagram, now, outbox_);
-    });
-  }
-  meters_.receive_overflows += socket->take_overflows();
-  if (socket->errors_waiting()) report_errors(id, *socket, now);
-}
-
-void Shard::visit_stream(const Poller::Event& event, Now now) {
-  auto* const client = streams_.find(event.ref);
-  if (client == nullptr) return;
-  if (event.writable && !client->write()) return end_stream(event.ref, now);
-  if (!event.readable) return;
-  const auto received = client->receive(pool_.take_slot().first(StreamClient::room_bytes));
-  if (!received) return end_stream(event.ref, now);
-  take_messages(*client, *received, now);
-}
-
-void Shard::take_messages(StreamClient& client, Bytes received, Now now) {
-  const auto ref = client.path().socket;
-  while (true) {
-    const auto frame = turn::next_frame(received, StreamClient::message_limit);
-    if (!frame) {
-      const bool too_long = frame.error() == turn::FramingError::too_long;
-      const auto reason = too_long ? Drop::too_large : Drop::malformed;
-      ++engine_.counters().drops[static_cast<std::size_t>(reason)];
-      return end_stream(ref, now);
-    }
-    if (frame->message.empty()) return client.keep(received);
-    client.deadline = now.steady + idle_time;
-    make_room();
-    engine_.on_client_message(client.path(), frame->message, now, outbox_);
-    received = received.subspan(frame->consumed);
-  }
-}
-
-void Shard::report_errors(turn::RelayId relay, UdpSocket& socket, Now now) {
-  const auto errors = socket.take_errors();
-  for (const auto& error : errors.list()) {
-    make_room();
-    engine_.on_peer_error(relay, error, now, outbox_);
-  }
-}
-
 void Shard::serve_mailbox() {
   const Now now = read_clock();
   mailbox_.take([&](const turn::Handover& handover) {
@@ -213,33 +136,52 @@ void Shard::make_room() {
   if (!outbox_.has_room()) flush_sends();
 }
 
-// Sends first, then the commands, whose outcomes may be sends and commands again.
-void Shard::settle(Now now) {
-  flush_sends();
+void Shard::decide(Now now) {
+  post_sends();
   while (!outbox_.commands().empty() || !ending_.empty()) {
+    finish_sends();
     for (const auto& command : outbox_.take_commands()) {
       std::visit([&](const auto& known) { carry_out(known, now); }, command);
     }
     for (const SocketRef ref : std::exchange(ending_, {})) end_stream(ref, now);
-    flush_sends();
+    post_sends();
   }
   if (drained_ && engine_.allocation_count() == 0) std::exchange(drained_, nullptr)();
 }
 
-void Shard::flush_sends() {
+void Shard::settle(Now now) {
+  decide(now);
+  finish_sends();
+}
+
+// From here until finish_sends() the outbox, and all that its sends view, stays as it is: the
+// poller may submit them only with its next call.
+void Shard::post_sends() {
   for (const turn::Send& send : outbox_.sends()) {
     if (send.from.kind == SocketRef::Kind::stream) {
       send_to_stream(send);
-    } else if (send.from.kind == SocketRef::Kind::listener) {
-      sender_.add(listeners_[send.from.index], send);
-    } else if (auto* const relay = relays_.find({send.from.index, send.from.generation})) {
-      sender_.add(*relay, send);
+    } else if (UdpSocket* const socket = udp_socket(send.from)) {
+      sender_.add(*socket, send);
     }
   }
-  sender_.flush();
+  sender_.post();
   flush_handovers();
   flush_streams();
+}
+
+// Does nothing where nothing was posted, and calls nobody where it was submitted already.
+void Shard::finish_sends() {
+  poller_->submit();
+  sender_.finish();
+  for (const SocketRef ref : sender_.take_failing()) {
+    if (UdpSocket* const socket = udp_socket(ref)) list(ref, *socket);
+  }
   outbox_.clear_sends();
+}
+
+void Shard::flush_sends() {
+  post_sends();
+  finish_sends();
 }
 
 void Shard::flush_streams() {

@@ -3,6 +3,9 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "protocol/now.hpp"
@@ -37,9 +40,10 @@ class Shard {
     ConnectionLimit& connections;
     Mailboxes& mailboxes;
     SharedReservations& reservations;  // turn.reservations, with their sockets
+    config::Poller poller = config::Poller::automatic;
   };
 
-  // `ports` is this shard's own slice of the relay ports.
+  // `ports` is this shard's own slice of the relay ports. Throws what make_poller() does.
   Shard(const turn::Options& options, PortRange ports, Common common);
 
   // Before run(). The kernel keeps a five-tuple on its shard only while the group of
@@ -49,6 +53,9 @@ class Shard {
     entrance_.add_listener(std::move(socket), transport);
   }
   void use(StreamSettings settings) { entrance_.use(std::move(settings)); }
+
+  // How it waits, for the log.
+  std::string_view poller() const { return poller_->name(); }
 
   // Each serves on a thread of its own until stop().
   void run();
@@ -66,17 +73,31 @@ class Shard {
   void snapshot(std::function<void(const ShardSnapshot&)> answer);
 
  private:
+  // A stream without an allocation may be silent for so long.
+  static constexpr std::chrono::seconds idle_time{60};
+
   // A round: read, decide, send, carry out (ARCHITECTURE.md).
   void serve_round();
   void visit(const Poller::Event& event, Now now);
-  void visit_listener(turn::SocketRef ref, Now now);
-  void visit_relay(turn::SocketRef ref, Now now);
-  void report_errors(turn::RelayId relay, UdpSocket& socket, Now now);
+  void visit_listener(const Poller::Event& event, Now now);
+  void visit_relay(const Poller::Event& event, Now now);
+  std::span<const Received> receive(UdpSocket& socket, const Poller::Event& event,
+                                    std::size_t limit);
+  void look_after(turn::SocketRef ref, UdpSocket& socket, Now now);
+  void look_after_listed(Now now);
+  void list(turn::SocketRef ref, UdpSocket& socket);
+  UdpSocket* udp_socket(turn::SocketRef ref);
   void visit_stream(const Poller::Event& event, Now now);
   void take_messages(StreamClient& client, Bytes received, Now now);
   void serve_mailbox();
   void make_room();
+  // Sends first, then the commands, whose outcomes may be sends and commands again. The last
+  // sends are posted alone, and nothing may be decided before finish_sends().
+  void decide(Now now);
+  // The same, but nothing is left posted.
   void settle(Now now);
+  void post_sends();
+  void finish_sends();
   void flush_sends();
   void flush_handovers();
   void flush_streams();
@@ -104,12 +125,15 @@ class Shard {
   turn::Outbox outbox_;
   Meters meters_;
   DatagramPool pool_;
-  Poller poller_;
-  TaskQueue tasks_{[this] { poller_.ring(); }};
-  Sender sender_{engine_.counters()};
+  std::unique_ptr<Poller> poller_;
+  TaskQueue tasks_{[this] { poller_->ring(); }};
+  Sender sender_{engine_.counters(), *poller_};
   std::vector<UdpSocket> listeners_;
   RelaySockets relays_;
-  StreamClients streams_{poller_};
+  StreamClients streams_{*poller_};
+  Received arrived_;                     // what the poller had received
+  std::vector<turn::SocketRef> listed_;  // UDP sockets to look after, each once
+  std::vector<turn::SocketRef> looked_after_;
   std::vector<turn::SocketRef> writing_;  // streams that got something this flush
   std::vector<turn::SocketRef> ending_;   // streams to end once the sends are out
   Entrance entrance_;

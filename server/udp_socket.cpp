@@ -165,7 +165,19 @@ std::span<const Received> UdpSocket::receive(DatagramPool& pool, std::size_t lim
   for (std::size_t i = 0; i < received.size(); ++i) {
     read_control(headers[i].msg_hdr, received[i]);
   }
-  judge_merging(received);
+  std::size_t datagrams = 0;
+  for (const Received& message : received) datagrams += message.datagrams();
+  judge_merging(received.size(), datagrams);
+  return received;
+}
+
+Received UdpSocket::read(RawMessage& message) {
+  SocketAddress from;
+  std::memcpy(from.data(), message.header.msg_name,
+              std::min<std::size_t>(message.header.msg_namelen, SocketAddress::capacity));
+  Received received{from.endpoint(), IpAddress{}, message.payload};
+  read_control(message.header, received);
+  judge_merging(1, received.datagrams());
   return received;
 }
 
@@ -216,10 +228,8 @@ bool UdpSocket::set_fragments(Fragments fragments) const {
                     fragments == Fragments::allowed ? fragments_allowed : fragments_forbidden);
 }
 
-void UdpSocket::judge_merging(std::span<const Received> received) {
-  std::size_t datagrams = 0;
-  for (const Received& message : received) datagrams += message.datagrams();
-  if (const auto change = merging_.after(received.size(), datagrams)) {
+void UdpSocket::judge_merging(std::size_t messages, std::size_t datagrams) {
+  if (const auto change = merging_.after(messages, datagrams)) {
     // A kernel without it (before 5.0) refuses, and has nothing to merge.
     set_option(descriptor_.value(), IPPROTO_UDP, UDP_GRO, *change == MergeTrial::Change::merge);
   }

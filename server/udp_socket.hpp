@@ -47,6 +47,9 @@ class UdpSocket {
   // lately, since to find out that there is no more costs a good part of a datagram.
   std::span<const Received> receive_likely(DatagramPool& pool, std::size_t limit);
 
+  // What a poller has received from this socket.
+  Received read(RawMessage& message);
+
   // ICMP errors of what a relay has sent wait in a queue of their own (IP_RECVERR), and epoll
   // reports the socket until they are taken. Besides, each makes one call on the socket fail,
   // whatever that call is about: which is how they are noticed without asking.
@@ -55,6 +58,10 @@ class UdpSocket {
   void note_error() { errors_waiting_ = true; }
   // The oldest of them, no more than a few at once.
   PeerErrors take_errors();
+
+  // Kept by the shard: its poller tells nothing of the socket, and it is on the shard's list.
+  bool disarmed = false;
+  bool listed = false;
 
   // A relay that nobody has yet takes nothing in: what comes to it would wait for whoever
   // gets it. False: the kernel refuses.
@@ -75,7 +82,7 @@ class UdpSocket {
       : descriptor_{std::move(descriptor)}, local_{local} {}
 
   void read_control(msghdr& header, Received& received);
-  void judge_merging(std::span<const Received> received);
+  void judge_merging(std::size_t messages, std::size_t datagrams);
 
   FileDescriptor descriptor_;
   Endpoint local_;

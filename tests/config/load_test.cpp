@@ -133,6 +133,7 @@ metrics: "[::1]:9000"
 log: {level: error, format: json, privacy: full}
 drain_timeout: 0s
 threads: 3
+poller: io_uring
 state_directory: /var/lib/elsewhere
 )");
   CHECK(config.relay.addresses == std::vector{address("10.0.0.5"), address("2001:db8::5")});
@@ -158,6 +159,7 @@ state_directory: /var/lib/elsewhere
   CHECK(config.log.privacy == LogPrivacy::full);
   CHECK(config.drain_timeout == 0s);
   CHECK(config.threads == 3);
+  CHECK(config.poller == Poller::io_uring);
   CHECK(config.state_directory == "/var/lib/elsewhere");
 }
 

@@ -94,6 +94,7 @@ TEST_CASE("config/yuelao.yaml holds every key, fits one screen, and says what is
   CHECK(config->drain_timeout == defaults.drain_timeout);
   CHECK(config->turn.alternate_server.addresses.empty());
   CHECK(config->threads == defaults.threads);
+  CHECK(config->poller == defaults.poller);
   CHECK(config->address_check == defaults.address_check);
 }
 

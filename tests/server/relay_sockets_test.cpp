@@ -6,6 +6,7 @@
 #include <set>
 
 #include "server/random.hpp"
+#include "tests/server/tested_poller.hpp"
 #include "tests/server/wire.hpp"
 
 namespace yuelao::server {
@@ -32,12 +33,12 @@ std::uint16_t free_ports(std::uint16_t count) {
 
 struct World {
   std::uint16_t first = free_ports(8);
-  Poller poller;
+  test::TestedPoller poller;
   SystemRandom random;
   SharedReservations reservations{2};
   RelaySockets relays{{{.advertised = loopback, .bound = loopback}},
                       {first, static_cast<std::uint16_t>(first + 7)},
-                      {poller, random, reservations, 0}};
+                      {*poller, random, reservations, 0}};
 };
 
 TEST_CASE("every port of the range is given out once, then there is no port") {
@@ -115,13 +116,13 @@ TEST_CASE("an open relay is polled under its number") {
   World world;
   const auto opened = world.relays.open({5, 77}, Family::ipv4);
   REQUIRE(opened.has_value());
-  CHECK(world.poller.wait({}).empty());
+  CHECK(world.poller->wait({}).empty());
   test::UdpWire{loopback, *opened}.send(as_bytes("hello"));
-  const auto ready = world.poller.wait({});  // loopback delivers before sendto(2) returns
+  const auto ready = world.poller->wait({});  // loopback delivers before sendto(2) returns
   REQUIRE(ready.size() == 1);
   CHECK(ready[0].ref == turn::SocketRef::relay({5, 77}));
   world.relays.close({5, 77});
-  CHECK(world.poller.wait({}).empty());
+  CHECK(world.poller->wait({}).empty());
 }
 
 TEST_CASE("relays follow the machine's addresses, and those that are open stay open") {
@@ -158,16 +159,18 @@ TEST_CASE("a pair of ports is opened as one relay and one that is held") {  // R
   // What comes before anybody has it waits for nobody, and wakes nobody.
   test::UdpWire peer{loopback, next};
   peer.send(as_bytes("too early"));
-  CHECK(world.poller.wait({}).empty());
+  CHECK(world.poller->wait({}).empty());
 
   REQUIRE(world.relays.open_reserved({1, 5}, token(1)) == next);
-  CHECK(world.poller.wait({}).empty());
+  CHECK(world.poller->wait({}).empty());
   peer.send(as_bytes("in time"));
-  REQUIRE(world.poller.wait({}).size() == 1);
+  const auto events = world.poller->wait({});
+  REQUIRE(events.size() == 1);
+  UdpSocket& relay = *world.relays.find({1, 5});
   DatagramPool pool;
-  const auto received = world.relays.find({1, 5})->receive(pool, 8);
-  REQUIRE(received.size() == 1);
-  CHECK(as_text(received[0].payload) == "in time");
+  const auto received =
+      events[0].message != nullptr ? relay.read(*events[0].message) : relay.receive(pool, 8)[0];
+  CHECK(as_text(received.payload) == "in time");
   CHECK(world.relays.open_reserved({2, 0}, token(1)) == std::unexpected{RelayFailure::no_port});
 }
 
@@ -205,9 +208,10 @@ TEST_CASE("a pair needs both ports, and gives up neither when another program ha
 
 TEST_CASE("a reserved port serves in another shard and comes home when it is closed") {
   World world;
+  test::TestedPoller others_poller;
   RelaySockets other{{{.advertised = loopback, .bound = loopback}},
                      {40'000, 40'001},
-                     {world.poller, world.random, world.reservations, 1}};
+                     {*others_poller, world.random, world.reservations, 1}};
   for (int round = 0; round < 20; ++round) {
     const auto opened = world.relays.open_pair({0, 0}, Family::ipv4, token(1));
     REQUIRE(opened.has_value());

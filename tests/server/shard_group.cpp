@@ -4,6 +4,7 @@
 #include <future>
 #include <stdexcept>
 
+#include "tests/server/tested_poller.hpp"
 #include "tests/server/wire.hpp"
 
 namespace yuelao::test {
@@ -13,6 +14,7 @@ config::Config loopback_config() {
   config.listen = {{Transport::udp, loopback, 0}, {Transport::tcp, loopback, 0}};
   config.metrics.reset();
   config.log.level = config::LogLevel::error;
+  config.poller = tested_poller();
   config.turn.relay_addresses = {{.advertised = loopback, .bound = loopback}};
   config.turn.peers.allow = {*IpRange::parse("127.0.0.0/8")};
   config.turn.credentials.users = {{"alice", Secret{"wonderland"}}};
@@ -37,7 +39,8 @@ ShardGroup::ShardGroup(const config::Config& config, unsigned shards,
             .turn = {quota_, directory_, reservations_, static_cast<turn::ShardNumber>(i)},
             .connections = connections_,
             .mailboxes = mailboxes_,
-            .reservations = reservations_}));
+            .reservations = reservations_,
+            .poller = config.poller}));
     shard->use({tls, config.proxies, config.web_server});
     for (auto& socket : listeners.shards[i].datagrams) shard->add_listener(std::move(socket));
     for (auto& [transport, socket] : listeners.shards[i].streams) {

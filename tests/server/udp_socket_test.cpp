@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/sender.hpp"
+#include "tests/server/tested_poller.hpp"
 #include "tests/server/wire.hpp"
 
 namespace yuelao::server {
@@ -47,7 +48,8 @@ TEST_CASE("a wildcard listener tells the address it was asked at and answers fro
     CHECK(as_text(received[0].payload) == "hello");
 
     turn::Counters counters;
-    Sender sender{counters};
+    test::TestedPoller poller;
+    Sender sender{counters, *poller};
     turn::Send answer;
     answer.source = received[0].to;
     answer.to = received[0].from;
@@ -55,7 +57,7 @@ TEST_CASE("a wildcard listener tells the address it was asked at and answers fro
     // Two make a segmented message, which has to carry the source address as well.
     sender.add(listener, answer);
     sender.add(listener, answer);
-    sender.flush();
+    poller.flush(sender);
     for (int i = 0; i < 2; ++i) {
       REQUIRE(wire.receive().has_value());
       CHECK(wire.source() == Endpoint{*IpAddress::parse(asked_at), listener.local().port});
@@ -87,14 +89,15 @@ TEST_CASE("datagrams the kernel merged come apart as they were sent") {  // udp(
   auto socket = UdpSocket::open_relay({loopback, 0}).value();
   const std::vector<std::string> texts{"first of four", "second of 4 .", "third of four", "last"};
   turn::Counters counters;
-  Sender sender{counters};
+  test::TestedPoller poller;
+  Sender sender{counters, *poller};
   std::vector<turn::Send> sends(texts.size());
   for (std::size_t i = 0; i < texts.size(); ++i) {
     sends[i].to = socket.local();
     sends[i].payload = as_bytes(texts[i]);
     sender.add(from, sends[i]);
   }
-  sender.flush();
+  poller.flush(sender);
   wait_until_readable(socket);
 
   DatagramPool pool;
@@ -176,11 +179,12 @@ TEST_CASE("an ICMP error is noticed by the call it makes fail, and hides no data
   UdpWire wire{loopback, socket.local()};
   const auto closed = UdpWire{Endpoint{loopback, 0}}.local();
   turn::Counters counters;
-  Sender sender{counters};
+  test::TestedPoller poller;
+  Sender sender{counters, *poller};
   turn::Send send;
   send.to = closed;
   sender.add(socket, send);
-  sender.flush();
+  poller.flush(sender);
   CHECK_FALSE(socket.errors_waiting());
   wire.send(as_bytes("hello"));
   wait_until_readable(socket);
