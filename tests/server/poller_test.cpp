@@ -93,6 +93,7 @@ TEST_CASE("a wait ends when its time is up, or when another thread rings") {
 TEST_CASE("datagrams of many sockets arrive whole, each flow in its order") {
   World world;
   std::vector<UdpWire> wires;
+  wires.reserve(150);
   for (std::size_t i = 0; i < 150; ++i) wires.emplace_back(loopback, world.open().local());
   // More than there are buffers, before anybody looks.
   for (std::size_t round = 0; round < 6; ++round) {

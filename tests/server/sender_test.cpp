@@ -179,7 +179,7 @@ TEST_CASE("ICMP errors of one peer cost no other peer a datagram") {  // IP_RECV
     // Loopback delivers the errors before the next call: each one makes that call fail.
     for (int i = 0; i < 20; ++i) {
       sender.add(relay, out.make(closed, "nobody there"));
-      sender.flush();
+      poller.flush(sender);
       sender.add(relay, out.make(alive.local(), std::to_string(i)));
       poller.flush(sender);
     }
