@@ -5,8 +5,8 @@ import html
 import scenarios
 import tables
 
-COLOURS = {"yuelao": "#b3202a", "coturn": "#4a6fa5", "forwarder": "#9a9a9a",
-           "forwarder-segment": "#b5b5b5", "forwarder-merge": "#cfcfcf"}
+COLOURS = {"yuelao": "#b3202a", "yuelao-epoll": "#d9777e", "coturn": "#4a6fa5",
+           "forwarder": "#9a9a9a", "forwarder-segment": "#b5b5b5", "forwarder-merge": "#cfcfcf"}
 LEFT, WIDTH, BAR, GAP = 280, 520, 14, 16
 
 

@@ -1,7 +1,10 @@
 """What is measured. Every scenario is a set of yuelao-bench's options and the servers that
 can take part."""
 
-TURN = ("yuelao", "coturn")
+# yuelao as it comes receives and sends by io_uring, where the kernel allows it.
+TURN = ("yuelao", "yuelao-epoll", "coturn")
+# Of which all that there is to tell is told.
+PAIR = ("yuelao", "coturn")
 ALL = (*TURN, "forwarder", "forwarder-segment", "forwarder-merge")
 
 # Where a table shows a scenario.
@@ -14,7 +17,7 @@ def relaying(name, servers=TURN, **load):
 
 
 def allocating(name, **load):
-    return {"name": name, "table": ALLOCATIONS, "servers": TURN,
+    return {"name": name, "table": ALLOCATIONS, "servers": PAIR,
             "options": {"allocations": 2000, "peers": 100, "handshakes": 64, **load}}
 
 

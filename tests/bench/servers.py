@@ -27,6 +27,7 @@ limits: {{per_client: 20000}}
 metrics: off
 log: {{level: error}}
 threads: 1
+poller: {poller}
 state_directory: {directory}
 """
 
@@ -49,13 +50,15 @@ class Setting:
                        capture_output=True)
 
 
-def yuelao(setting):
-    path = setting.directory / "yuelao.yaml"
-    path.write_text(YUELAO_CONFIG.format(address=setting.address, port=PORT, tls_port=TLS_PORT,
-                                         user=USER, password=PASSWORD, first=FIRST_RELAY_PORT,
-                                         directory=setting.directory))
-    path.chmod(0o600)
-    return [str(setting.binaries["yuelao"]), "serve", "--config", str(path)]
+def yuelao(poller):
+    def command(setting):
+        path = setting.directory / "yuelao.yaml"
+        path.write_text(YUELAO_CONFIG.format(
+            address=setting.address, port=PORT, tls_port=TLS_PORT, user=USER, password=PASSWORD,
+            first=FIRST_RELAY_PORT, poller=poller, directory=setting.directory))
+        path.chmod(0o600)
+        return [str(setting.binaries["yuelao"]), "serve", "--config", str(path)]
+    return command
 
 
 def coturn(setting):
@@ -82,7 +85,7 @@ def forwarder(mode):
     return command
 
 
-COMMANDS = {"yuelao": yuelao, "coturn": coturn, "forwarder": forwarder("plain"),
+COMMANDS = {"yuelao": yuelao("auto"), "yuelao-epoll": yuelao("epoll"), "coturn": coturn, "forwarder": forwarder("plain"),
             "forwarder-segment": forwarder("segment"), "forwarder-merge": forwarder("merge")}
 
 
@@ -127,7 +130,7 @@ def start(name, setting, core):
         yield process
     finally:
         # yuelao drains on SIGTERM; nobody is left to wait for.
-        process.send_signal(signal.SIGINT if name == "yuelao" else signal.SIGTERM)
+        process.send_signal(signal.SIGINT if name.startswith("yuelao") else signal.SIGTERM)
         try:
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:

@@ -51,17 +51,18 @@ def print_packets(reports, wanted):
         bare = [cost[name] for name in FORWARDERS if cost[name]]
         cells = [shown(cost[name] and cost[name] / 1e3, 2) for name in scenarios.ALL]
         rows.append((scenario, cells + [ratio(cost["yuelao"], cost["coturn"]),
+                                        ratio(cost["yuelao-epoll"], cost["coturn"]),
                                         ratio(cost["yuelao"], cost["forwarder"]),
                                         ratio(cost["yuelao"], min(bare, default=None))]))
     print_table("server CPU per relayed packet, µs",
-                [*scenarios.ALL, "÷ coturn", "÷ forwarder", f"÷ {BEST}"], rows)
+                [*scenarios.ALL, "÷ coturn", "epoll ÷ coturn", "÷ forwarder", f"÷ {BEST}"], rows)
 
 
 def print_rates(reports, wanted):
     rows = []
     for scenario in named(wanted, scenarios.PACKETS):
         cells = []
-        for name in scenarios.TURN:
+        for name in scenarios.PAIR:
             cells.append(shown(median(reports, name, scenario, "load", "delivered_per_second"), 0))
             for share in ("p50", "p99", "p99.9"):
                 cells.append(shown(median(reports, name, scenario, "load", "delay_us", share), 0))
@@ -69,7 +70,7 @@ def print_rates(reports, wanted):
             sent = values(reports, name, scenario, "load", "sent")
             cells.append(f"{sum(lost):,} of {sum(sent):,}" if sent else "")
         rows.append((scenario, cells))
-    columns = [f"{name}: {what}" for name in scenarios.TURN
+    columns = [f"{name}: {what}" for name in scenarios.PAIR
                for what in ("packets/s", "p50 µs", "p99 µs", "p99.9 µs", "lost")]
     print_table("on the way", columns, rows)
 
@@ -83,10 +84,10 @@ def print_allocations(reports, wanted):
                 ("set_up", "resident_bytes_per_allocation"), 0))
     for scenario in named(wanted, scenarios.ALLOCATIONS):
         for label, path, digits in figures:
-            ours, theirs = (median(reports, name, scenario, *path) for name in scenarios.TURN)
+            ours, theirs = (median(reports, name, scenario, *path) for name in scenarios.PAIR)
             rows.append((f"{scenario}: {label}",
                          [shown(ours, digits), shown(theirs, digits), ratio(ours, theirs)]))
-    print_table("allocations", [*scenarios.TURN, "÷ coturn"], rows)
+    print_table("allocations", [*scenarios.PAIR, "÷ coturn"], rows)
 
 
 def print_all(reports, wanted):
