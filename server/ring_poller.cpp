@@ -94,7 +94,11 @@ std::error_code RingPoller::set_up() {
   shape_.msg_controllen = control_bytes;
   memory_ = std::make_unique_for_overwrite<std::byte[]>(buffer_count * buffer_stride);
   io_uring_buf_ring_init(buffers_);
-  for (std::uint16_t i = 0; i < buffer_count; ++i) give_back(i, i);
+  for (std::uint16_t i = 0; i < buffer_count; ++i) {
+    // The kernel fills them by turns: the page of an ordinary datagram is there from the start.
+    memory_[i * buffer_stride] = std::byte{0};
+    give_back(i, i);
+  }
   io_uring_buf_ring_advance(buffers_, buffer_count);
   return {};
 }
