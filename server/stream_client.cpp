@@ -68,9 +68,9 @@ std::optional<std::size_t> StreamClient::decrypt(MutableBytes to) {
   std::size_t size = 0;
   while (true) {
     const auto read = tls_->read(to.subspan(size));
-    // What came before its end is of no use to a client that has gone.
-    if (!read) return std::nullopt;
-    if (*read == 0) break;
+    // What came before the end still counts, as it does over TCP; the next read finds the end.
+    if (!read && size == 0) return std::nullopt;
+    if (!read || *read == 0) break;
     size += *read;
   }
   // TLS answers some messages by itself.
