@@ -4,7 +4,10 @@
 #include <set>
 #include <vector>
 
+#include "fuzz/discovery_request.hpp"
+#include "fuzz/engine_world.hpp"
 #include "fuzz/promise.hpp"
+#include "fuzz/script.hpp"
 #include "protocol/stun/attributes.hpp"
 #include "protocol/stun/credentials.hpp"
 #include "protocol/stun/integrity.hpp"
@@ -20,70 +23,20 @@ namespace {
 
 using namespace std::chrono_literals;
 using fuzz::promise;
+using fuzz::Script;
 namespace attribute = stun::attribute;
 
 constexpr std::size_t client_count = 4;
 constexpr stun::Attribute<Bytes> password_algorithms{attribute::password_algorithms.type};
 
-IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
-
-// Legal, forbidden and own peers, of both families.
-const std::array<Endpoint, 8> peers = {
-    Endpoint{address("1.1.1.1"), 1},     Endpoint{address("1.1.1.1"), 2},
-    Endpoint{address("9.9.9.9"), 9},     Endpoint{address("10.0.0.1"), 80},
-    Endpoint{address("5.5.5.5"), 50000}, Endpoint{address("5.5.5.5"), 22},
-    Endpoint{address("2600::1"), 1},     Endpoint{address("::1"), 1},
-};
-
-constexpr std::array families = {Family::ipv4, Family::ipv6};
-
-Options fuzz_options() {
-  Options options;
-  options.nonce_key = Secret{"0123456789abcdef0123456789abcdef"};
-  options.credentials.users = {{"alice", Secret{"wonderland"}}, {"bob", Secret{"builder"}}};
-  options.relay_addresses = {{address("5.5.5.5"), address("10.9.9.9")},
-                             {address("2600:5::5"), address("2600:5::5")}};
-  options.peers.own_addresses = {address("5.5.5.5"), address("10.9.9.9"), address("2600:5::5")};
-  options.limits.allocations = 4;
-  options.limits.permissions_per_allocation = 2;
-  options.limits.channels_per_allocation = 2;
-  return options;
-}
-
-class CountingRandom final : public Random {
- public:
-  void fill(MutableBytes out) override {
-    for (auto& octet : out) octet = static_cast<std::byte>(next_++);
-  }
-
- private:
-  unsigned next_ = 0;
-};
-
-// The input as a source of choices; zeros once it is used up.
-class Script {
- public:
-  explicit Script(Bytes octets) : octets_{octets} {}
-  bool over() const { return octets_.empty(); }
-  unsigned choose(unsigned count) {
-    if (over()) return 0;
-    const auto value = std::to_integer<unsigned>(octets_[0]);
-    octets_ = octets_.subspan(1);
-    return value % count;
-  }
-  Bytes take(std::size_t size) {
-    const auto taken = octets_.first(std::min(size, octets_.size()));
-    octets_ = octets_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  Bytes octets_;
-};
-
 class Driver {
  public:
-  explicit Driver(Bytes input) : script_{input} {}
+  explicit Driver(Bytes input) : script_{input} {
+    for (std::uint32_t i = 0; i < sites.size(); ++i) {
+      engine_.add_listener(Transport::udp, SocketRef::listener(i), sites.at(i));
+      engine_.add_listener(Transport::tcp, {}, sites.at(i));
+    }
+  }
 
   void run() {
     while (!script_.over()) step();
@@ -102,7 +55,7 @@ class Driver {
 
  private:
   void step() {
-    switch (script_.choose(9)) {
+    switch (script_.choose(10)) {
       case 0:
         return request(stun::Method::allocate);
       case 1:
@@ -119,8 +72,10 @@ class Driver {
         return pass_time();
       case 7:
         return receive_error();
-      default:
+      case 8:
         return anything();
+      default:
+        return discover_behavior();
     }
   }
 
@@ -146,6 +101,39 @@ class Driver {
     engine_.on_client_message(from, writer.finish(), now_, out_);
     settle();
     expected_.reset();
+  }
+
+  // RFC 5780 in every combination of its attributes, whole or not.
+  void discover_behavior() {
+    auto from = path(script_.choose(client_count));
+    if (from.tuple.transport == Transport::udp) {
+      const auto site = script_.choose(sites.size());
+      from.socket = SocketRef::listener(site);
+      from.tuple.server = sites.at(site);
+    }
+    std::array<std::byte, 4096> buffer{};
+    const auto request = fuzz::discovery_request(script_, buffer);
+    engine_.on_client_message(from, request, now_, out_);
+    for (const auto& send : out_.sends()) check_discovered(send, from, request);
+    settle();
+  }
+
+  static void check_discovered(const Send& send, const ClientPath& from, Bytes request) {
+    promise(send.prefix.size() <= std::max(request.size(), bare_answer_bytes),
+            "no attribute makes an answer longer than that to a bare Binding, or its request");
+    const auto asked = stun::Message::parse(request).value();
+    const auto answer = stun::Message::parse(send.prefix).value();
+    promise(!answer.has(attribute::padding.type) || send.prefix.size() <= request.size(),
+            "an answer with PADDING is no longer than its request");
+    promise(send.to.address == from.tuple.client.address, "the answer goes to who asked");
+    const bool moved = send.to.port != from.tuple.client.port;
+    promise(!moved || (asked.get(attribute::response_port) == send.to.port && send.to.port > 1023),
+            "RESPONSE-PORT alone moves an answer, and to no port below 1024");
+    if (send.from.kind == SocketRef::Kind::stream) return;
+    promise(send.source == sites.at(send.from.index).address, "the address is the socket's");
+    const bool told = answer.has(attribute::response_origin.type);
+    promise(!told || answer.get(attribute::response_origin) == sites.at(send.from.index),
+            "RESPONSE-ORIGIN is where the answer comes from");
   }
 
   // In every way that RFC 8489 §9.2 knows, and now and then in none.
