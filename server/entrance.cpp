@@ -62,6 +62,8 @@ void Entrance::run() {
 
 void Entrance::use(StreamSettings settings) {
   asio::post(io_, [this, settings = std::move(settings)]() mutable {
+    // A new certificate: its clients are to see it.
+    if (settings_->tls && settings_->tls != settings.tls) settings_->tls->tickets.renew();
     settings_ = std::make_shared<const StreamSettings>(std::move(settings));
   });
 }
@@ -139,6 +141,7 @@ void Entrance::watch_the_clock() {
   clock_.async_wait([this](boost::system::error_code error) {
     if (error) return;
     close_overdue(now());
+    if (settings_->tls) settings_->tls->tickets.advance(now());
     watch_the_clock();
   });
 }

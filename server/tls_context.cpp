@@ -120,12 +120,11 @@ std::chrono::sys_seconds require_valid_now(SSL_CTX* context, const std::filesyst
 
 void restrict(SSL_CTX* context) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE);
   // RFC 9325 §4.1 of TLS 1.2: forward secrecy always, so neither static RSA nor anybody's PSK.
   // Those of TLS 1.3 have it.
   SSL_CTX_set_cipher_list(context, "ECDHE+HIGH:!aNULL");
-  SSL_CTX_set_num_tickets(context, 0);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_max_early_data(context, 0);
   // An idle connection holds no record buffers.
@@ -141,6 +140,7 @@ std::shared_ptr<TlsContext> load_tls_context(const config::TlsFiles& files) {
   SSL_CTX* const context = loaded->context.get();
   if (context == nullptr) throw std::bad_alloc{};
   restrict(context);
+  loaded->tickets.use_for(context);
   use_certificate(context, files.certificate);
   use_key(context, files);
   loaded->expiry = require_valid_now(context, files.certificate);
