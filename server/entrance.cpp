@@ -44,8 +44,10 @@ std::size_t close_some(std::vector<std::shared_ptr<T>>& all, SteadyTime time) {
 
 }  // namespace
 
-Entrance::Entrance(ConnectionLimit& connections, Arrived arrived)
-    : connections_{connections}, arrived_{std::move(arrived)} {}
+Entrance::Entrance(ConnectionLimit& connections, Arrived arrived, DtlsHandshakes::Told told)
+    : connections_{connections},
+      arrived_{std::move(arrived)},
+      handshakes_{io_, meters_, std::move(told)} {}
 
 void Entrance::add_listener(ListeningSocket socket, Transport transport) {
   listeners_.push_back(std::make_unique<StreamListener>(
@@ -77,6 +79,7 @@ void Entrance::stop_listening() {
 void Entrance::stop() {
   asio::post(io_, [this] {
     close_overdue(SteadyTime::max());
+    handshakes_.close_all();
     io_.stop();
   });
 }
