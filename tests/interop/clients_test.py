@@ -82,7 +82,7 @@ def pion(build_directory):
 
 
 @pytest.mark.parametrize("transport, port", [("udp", 3478), ("tcp", 3478), ("tls", 5349),
-                                             ("tls", 3478)])
+                                             ("tls", 3478), ("dtls", 3478)])
 def test_pion(network, yuelao, authority, pion, transport, port):
     done = network.client.run(pion, f"{SERVER[4]}:{port}", transport, USER, authority.certificate,
                               input=PASSWORD + "\n")
