@@ -27,7 +27,7 @@ COPY --from=build /usr/local/bin/yuelao /usr/local/bin/
 USER yuelao
 ENV STATE_DIRECTORY=/var/lib/yuelao
 VOLUME /var/lib/yuelao
-EXPOSE 3478/udp 3478/tcp 5349/tcp
+EXPOSE 3478/udp 3478/tcp 5349/tcp 5349/udp
 # Waits for calls, up to drain_timeout (30 s): give `docker stop` more than its usual ten.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["yuelao"]

@@ -34,8 +34,8 @@ void doubt_short(const std::vector<Secret>& secrets, const Element& section, std
 }
 
 bool overlap(const Listen& a, const Listen& b) {
-  const bool same_transport = (a.transport == Transport::udp) == (b.transport == Transport::udp);
-  return same_transport && a.port == b.port && a.address == b.address;
+  return over_udp(a.transport) == over_udp(b.transport) && a.port == b.port &&
+         a.address == b.address;
 }
 
 Read<void> check_listeners(const Element& root, const Config& config) {
@@ -45,16 +45,18 @@ Read<void> check_listeners(const Element& root, const Config& config) {
   }
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     const auto& listen = config.listen[i];
-    if (listen.transport == Transport::tls && !config.tls) {
+    const bool secure = listen.transport == Transport::tls || listen.transport == Transport::dtls;
+    if (secure && !config.tls) {
       return std::unexpected{Problem{item_place(root, "listen", i),
                                      "TLS needs a certificate: set `tls.certificate` and "
                                      "`tls.key`, or remove this listener."}};
     }
     for (std::size_t j = 0; j < i; ++j) {
       if (!overlap(listen, config.listen[j])) continue;
-      return std::unexpected{Problem{item_place(root, "listen", i),
-                                     "this port is taken by an earlier listener: keep one of the "
-                                     "two (tcp takes TLS too once a certificate is set)."}};
+      return std::unexpected{
+          Problem{item_place(root, "listen", i),
+                  "this port is taken by an earlier listener: keep one of the "
+                  "two (tcp takes TLS too, and udp DTLS, once a certificate is set)."}};
     }
   }
   return {};
@@ -98,7 +100,7 @@ bool loopback(const IpAddress& address) {
 // Whether what is sent to `to` would come back to one of our own listeners.
 bool listens_at(const Config& config, const Endpoint& to) {
   return std::ranges::any_of(config.listen, [&](const Listen& listen) {
-    if (listen.transport == Transport::udp || listen.port != to.port) return false;
+    if (over_udp(listen.transport) || listen.port != to.port) return false;
     return listen.address ? *listen.address == to.address : loopback(to.address);
   });
 }
@@ -241,7 +243,7 @@ std::vector<Problem> second_thoughts(const Element& root, const Config& config) 
   }
   for (std::size_t i = 0; i < config.listen.size(); ++i) {
     const auto& listen = config.listen[i];
-    if (listen.transport != Transport::udp || listen.port < config.relay.first_port ||
+    if (!over_udp(listen.transport) || listen.port < config.relay.first_port ||
         listen.port > config.relay.last_port) {
       continue;
     }

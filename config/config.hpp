@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 
 // Where clients reach us.
 struct Listen {
-  // tcp also takes TLS on the same port, told apart by the first octet, when a
-  // certificate is configured; tls takes nothing else.
+  // udp also takes DTLS and tcp TLS on the same port, told apart by the first octet, when a
+  // certificate is configured; dtls and tls take nothing else.
   Transport transport = Transport::udp;
   // Unset: every address of this machine, IPv4 and IPv6.
   std::optional<IpAddress> address;
@@ -121,7 +121,7 @@ struct Config {
   // and nonce_key are filled in by the server.
   turn::Options turn;
   CredentialService credentials;
-  // TCP and TLS clients: connections at the same time, over all shards.
+  // TCP, TLS and DTLS clients: connections at the same time, over all shards.
   std::uint32_t connections = 10'000;
   // Prometheus and health checks over HTTP; unset: off.
   std::optional<Endpoint> metrics = Endpoint::parse("127.0.0.1:9641");

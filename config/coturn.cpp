@@ -49,12 +49,15 @@ std::string listen(const CoturnImport& import) {
   std::vector<std::string> all;
   if (import.udp) add_listeners(import, "udp", import.port, all);
   if (import.tcp) add_listeners(import, "tcp", import.port, all);
-  // yuelao's tcp takes TLS too.
+  // yuelao's tcp takes TLS too, and udp DTLS.
   if (has_tls(import) && !(import.tcp && import.port == import.tls_port)) {
     add_listeners(import, "tls", import.tls_port, all);
   }
+  if (has_tls(import) && import.dtls && !(import.udp && import.port == import.tls_port)) {
+    add_listeners(import, "dtls", import.tls_port, all);
+  }
   const bool everywhere = import.listen_everywhere || import.listen_addresses.empty();
-  const bool tls_as_usual = !has_tls(import) || import.tls_port == usual_tls_port;
+  const bool tls_as_usual = !has_tls(import) || (import.tls_port == usual_tls_port && import.dtls);
   const bool usual = everywhere && import.udp && import.tcp && import.port == usual_port;
   return usual && tls_as_usual ? "" : "listen: " + listed(all) + "\n";
 }

@@ -76,7 +76,6 @@ constexpr std::array option_remarks{
            "users and secrets it makes a secret of its own."},
     Remark{"no-auth-pings", never},
     Remark{"no-cli", no_admin},
-    Remark{"no-dtls", "nothing to set, there is no DTLS; browsers use none for TURN."},
     Remark{"no-dynamic-ip-list", never},
     Remark{"no-dynamic-realms", never},
     Remark{"no-loopback-peers", always},

@@ -100,10 +100,11 @@ Read<void> read_map(const Element& map, std::string_view section, Draft& draft) 
   return {};
 }
 
-// turns: clients look at 5349 unless told otherwise (RFC 7065 §3.2).
-void add_default_tls_listener(const Element& root, Config& config) {
-  if (config.tls && !root.find("listen")) {
-    config.listen.push_back({Transport::tls, std::nullopt, 5349});
+// turns: clients look at 5349 unless told otherwise (RFC 7065 §3.2), also over UDP (RFC 7350 §4.6).
+void add_default_tls_listeners(const Element& root, Config& config) {
+  if (!config.tls || root.find("listen")) return;
+  for (const auto transport : {Transport::tls, Transport::dtls}) {
+    config.listen.push_back({transport, std::nullopt, 5349});
   }
 }
 
@@ -122,7 +123,7 @@ Read<Config> read_config(std::string_view text, const std::string& name) {
   if (!root) return std::unexpected{root.error()};
   Draft draft{{}, SecretReader{std::filesystem::path{name}.parent_path()}};
   if (const auto done = read_map(*root, {}, draft); !done) return std::unexpected{done.error()};
-  add_default_tls_listener(*root, draft.config);
+  add_default_tls_listeners(*root, draft.config);
   if (const auto done = check_together(*root, draft.config); !done) {
     return std::unexpected{done.error()};
   }

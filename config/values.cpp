@@ -61,7 +61,7 @@ bool url_host(std::string_view text) {
 char lower_case(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::optional<Transport> transport(std::string_view text) {
-  for (const auto candidate : {Transport::udp, Transport::tcp, Transport::tls}) {
+  for (const auto candidate : {Transport::udp, Transport::tcp, Transport::tls, Transport::dtls}) {
     if (name(candidate) == text) return candidate;
   }
   return std::nullopt;

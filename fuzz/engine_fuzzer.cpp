@@ -80,11 +80,11 @@ class Driver {
   }
 
   ClientPath path(unsigned client) const {
-    const bool stream = client == 3;
-    const auto socket = stream ? SocketRef::stream(client, 0) : SocketRef::listener(0);
-    const auto transport = stream ? Transport::tcp : Transport::udp;
     const Endpoint from{address("7.7.7.7"), static_cast<std::uint16_t>(1000 + client)};
-    return {socket, {transport, from, {address("5.5.5.5"), 3478}}};
+    const Endpoint to{address("5.5.5.5"), 3478};
+    if (client == 3) return {SocketRef::stream(client, 0), {Transport::tcp, from, to}};
+    if (client == 2) return {SocketRef::association(client, 0), {Transport::dtls, from, to}};
+    return {SocketRef::listener(0), {Transport::udp, from, to}};
   }
 
   void request(stun::Method method) {

@@ -25,9 +25,9 @@ void check(const Uri& uri) {
   promise(!uri.host.contains(':') || uri.address, "only an address has colons");
   promise(uri.address == IpAddress::parse(uri.host), "a literal is known as one");
   promise(uri.port != 0, "nobody listens on port 0");
-  promise(uri.transport != Transport::tls, "TLS is what the scheme says");
+  promise(!uri.transport || uri.transport == Transport::udp || uri.transport == Transport::tcp,
+          "TLS and DTLS are what the scheme says");
   promise(!uri.transport || uri.relays(), "a STUN URI has no transport");
-  promise(!uri.secure() || uri.transport != Transport::udp, "TLS needs TCP");
   promise(uri.scheme != Uri::Scheme::stuns || !uri.address, "a certificate needs a name");
 }
 

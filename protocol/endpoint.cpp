@@ -64,7 +64,7 @@ std::string Endpoint::to_string() const {
 }
 
 std::string_view name(Transport transport) {
-  constexpr std::array<std::string_view, transport_count> names{"udp", "tcp", "tls"};
+  constexpr std::array<std::string_view, transport_count> names{"udp", "tcp", "tls", "dtls"};
   return names[static_cast<std::size_t>(transport)];
 }
 

@@ -68,10 +68,15 @@ struct Endpoint {
 };
 static_assert(sizeof(Endpoint) == 20);
 
-// How a client reaches us. DTLS (RFC 7350) will be the fourth.
-enum class Transport : std::uint8_t { udp, tcp, tls };
-inline constexpr std::size_t transport_count = 3;
+// How a client reaches us.
+enum class Transport : std::uint8_t { udp, tcp, tls, dtls };
+inline constexpr std::size_t transport_count = 4;
 std::string_view name(Transport transport);
+// Whether messages travel in datagrams, one in each, and not in a stream: DTLS is over UDP
+// (RFC 7350).
+constexpr bool over_udp(Transport transport) {
+  return transport == Transport::udp || transport == Transport::dtls;
+}
 
 // RFC 8656 §3.2: what identifies an allocation.
 struct FiveTuple {

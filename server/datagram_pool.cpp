@@ -30,7 +30,7 @@ std::span<Received> DatagramPool::take(std::size_t count) {
   const std::span received{received_.data() + used_, count};
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t slot = used_ + i;
-    const auto* octets = static_cast<const std::byte*>(vectors_[slot].iov_base);
+    auto* octets = static_cast<std::byte*>(vectors_[slot].iov_base);
     received[i] = {sources_[slot].endpoint(), IpAddress{}, {octets, headers_[slot].msg_len}};
   }
   used_ += count;

@@ -14,11 +14,12 @@
 namespace yuelao::server {
 
 // What was received at once: a datagram, or several of one flow that the kernel merged
-// (UDP_GRO). `payload` lives in its slot until the pool is reset.
+// (UDP_GRO). `payload` lives in its slot until the pool is reset, and whoever takes a datagram
+// may write over it.
 struct Received {
   Endpoint from;
   IpAddress to;  // the address it was sent to; unspecified unless the socket tells
-  Bytes payload;
+  MutableBytes payload;
   // Of each datagram in the payload but the last, which may be shorter. 0: there is
   // but one.
   std::size_t segment_bytes = 0;
@@ -26,10 +27,10 @@ struct Received {
   std::size_t datagrams() const {
     return segment_bytes == 0 ? 1 : (payload.size() + segment_bytes - 1) / segment_bytes;
   }
-  // Calls visit(Bytes) with each datagram, in the order they came.
+  // Calls visit(MutableBytes) with each datagram, in the order they came.
   template <class Visit>
   void for_each_datagram(Visit visit) const {
-    Bytes rest = payload;
+    MutableBytes rest = payload;
     for (; segment_bytes != 0 && rest.size() > segment_bytes; rest = rest.subspan(segment_bytes)) {
       visit(rest.first(segment_bytes));
     }
@@ -40,7 +41,7 @@ struct Received {
 // A message as somebody else received it: `header` has the source and the control messages.
 struct RawMessage {
   msghdr header{};
-  Bytes payload;
+  MutableBytes payload;
 };
 
 // The memory a shard receives datagrams into, with the kernel's headers for it already

@@ -44,8 +44,10 @@ std::size_t close_some(std::vector<std::shared_ptr<T>>& all, SteadyTime time) {
 
 }  // namespace
 
-Entrance::Entrance(ConnectionLimit& connections, Arrived arrived)
-    : connections_{connections}, arrived_{std::move(arrived)} {}
+Entrance::Entrance(ConnectionLimit& connections, Arrived arrived, DtlsHandshakes::Told told)
+    : connections_{connections},
+      arrived_{std::move(arrived)},
+      handshakes_{io_, meters_, std::move(told)} {}
 
 void Entrance::add_listener(ListeningSocket socket, Transport transport) {
   listeners_.push_back(std::make_unique<StreamListener>(
@@ -62,6 +64,8 @@ void Entrance::run() {
 
 void Entrance::use(StreamSettings settings) {
   asio::post(io_, [this, settings = std::move(settings)]() mutable {
+    // A new certificate: its clients are to see it.
+    if (settings_->tls && settings_->tls != settings.tls) settings_->tls->tickets.renew();
     settings_ = std::make_shared<const StreamSettings>(std::move(settings));
   });
 }
@@ -75,6 +79,7 @@ void Entrance::stop_listening() {
 void Entrance::stop() {
   asio::post(io_, [this] {
     close_overdue(SteadyTime::max());
+    handshakes_.close_all();
     io_.stop();
   });
 }
@@ -139,6 +144,7 @@ void Entrance::watch_the_clock() {
   clock_.async_wait([this](boost::system::error_code error) {
     if (error) return;
     close_overdue(now());
+    if (settings_->tls) settings_->tls->tickets.advance(now());
     watch_the_clock();
   });
 }

@@ -10,6 +10,7 @@
 
 #include "protocol/now.hpp"
 #include "server/connection_limit.hpp"
+#include "server/dtls_handshakes.hpp"
 #include "server/front_door.hpp"
 #include "server/stream_listener.hpp"
 #include "server/tunnel.hpp"
@@ -17,8 +18,8 @@
 namespace yuelao::server {
 
 // The TCP connections of one shard that are not TURN clients: those nobody knows yet, and
-// those that are the web server's. It has a thread of its own, because a TLS handshake takes
-// as long as a hundred packets, which would wait for it.
+// those that are the web server's; and the handshakes of its DTLS clients. It has a thread of its
+// own, because a TLS handshake takes as long as a hundred packets, which would wait for it.
 class Entrance {
  public:
   // Told of a TURN client, on the entrance's thread. Its place in the connection limit goes
@@ -26,12 +27,15 @@ class Entrance {
   using Arrived = std::function<void(Arrival arrival)>;
 
   // The limit outlives this.
-  Entrance(ConnectionLimit& connections, Arrived arrived);
+  Entrance(ConnectionLimit& connections, Arrived arrived, DtlsHandshakes::Told told);
 
   // Before run().
   void add_listener(ListeningSocket socket, Transport transport);
   // Serves on the calling thread until stop().
   void run();
+
+  // For the shard's thread.
+  DtlsHandshakes& handshakes() { return handshakes_; }
 
   // From any thread; each takes effect in its turn.
   void use(StreamSettings settings);
@@ -57,6 +61,7 @@ class Entrance {
   std::vector<std::unique_ptr<StreamListener>> listeners_;
   std::vector<std::shared_ptr<FrontDoor>> doors_;
   std::vector<std::shared_ptr<Tunnel>> tunnels_;
+  DtlsHandshakes handshakes_;
   boost::asio::steady_timer clock_{io_};
   SteadyTime complained_;
 };

@@ -16,7 +16,7 @@ namespace yuelao::server {
 namespace {
 
 std::string port_name(const Listening& wanted) {
-  const std::string protocol = wanted.transport == Transport::udp ? "UDP" : "TCP";
+  const std::string protocol = over_udp(wanted.transport) ? "UDP" : "TCP";
   return protocol + " port " + std::to_string(wanted.at.port);
 }
 
@@ -70,7 +70,7 @@ StartError failure(const Listening& wanted, std::error_code error, const Remedy&
 // another server of the same user as well, which then silently gets half the packets.
 // Binding once without sharing finds that out.
 std::error_code try_alone(const Listening& wanted) {
-  const int type = wanted.transport == Transport::udp ? SOCK_DGRAM : SOCK_STREAM;
+  const int type = over_udp(wanted.transport) ? SOCK_DGRAM : SOCK_STREAM;
   const FileDescriptor probe{::socket(kernel_family(wanted.at.address), type | SOCK_CLOEXEC, 0)};
   const int on = 1;
   const SocketAddress address{wanted.at};
@@ -87,11 +87,11 @@ std::error_code try_alone(const Listening& wanted) {
 
 // Adds one shard's socket; answers where it is bound.
 Endpoint open_one(const Listening& wanted, const Remedy& remedy, ShardListeners& shard) {
-  if (wanted.transport == Transport::udp) {
+  if (over_udp(wanted.transport)) {
     auto socket = UdpSocket::open_listener(wanted.at);
     if (!socket) throw failure(wanted, socket.error(), remedy);
-    shard.datagrams.push_back(*std::move(socket));
-    return shard.datagrams.back().local();
+    shard.datagrams.push_back({wanted.transport, *std::move(socket)});
+    return shard.datagrams.back().socket.local();
   }
   auto socket = open_stream_listener(wanted.at);
   if (!socket) throw failure(wanted, socket.error(), remedy);
@@ -127,8 +127,7 @@ void open_everywhere(const config::Listen& wanted, Listeners& result) {
 bool open_at(const Listeners& result, const Listening& wanted) {
   return std::ranges::any_of(result.addresses, [&](const Listening& open) {
     const auto& [address, port] = open.at;
-    const bool same_transport =
-        (open.transport == Transport::udp) == (wanted.transport == Transport::udp);
+    const bool same_transport = over_udp(open.transport) == over_udp(wanted.transport);
     return same_transport && port == wanted.at.port &&
            address.family() == wanted.at.address.family() &&
            (address.unspecified() || address == wanted.at.address);

@@ -17,11 +17,15 @@ struct Listening {
 
 // One shard's share of the listeners.
 struct ShardListeners {
+  struct Datagram {
+    Transport transport;
+    UdpSocket socket;
+  };
   struct Stream {
     Transport transport;
     ListeningSocket socket;
   };
-  std::vector<UdpSocket> datagrams;
+  std::vector<Datagram> datagrams;
   std::vector<Stream> streams;
 };
 

@@ -23,11 +23,16 @@ struct EntranceMeters {
   std::uint64_t web_unreachable = 0;        // and it did not answer
   std::uint64_t tls_handshakes_succeeded = 0;
   std::uint64_t tls_handshakes_failed = 0;
+  std::uint64_t dtls_handshakes_succeeded = 0;
+  std::uint64_t dtls_handshakes_failed = 0;
 };
 
 // What a shard counts beside the engine. Written by the shard's thread alone, but for its
 // entrance's part; copied whole for a scrape.
 struct Meters : EntranceMeters {
+  std::uint64_t dtls_challenges = 0;  // HelloVerifyRequests
+  std::uint64_t associations_accepted = 0;
+  std::uint64_t associations_refused = 0;  // over a limit
   std::uint64_t receive_overflows = 0;                          // SO_RXQ_OVFL, over all sockets
   std::array<std::uint64_t, round_bounds.size() + 1> rounds{};  // not cumulative
   double round_seconds = 0;                                     // sum

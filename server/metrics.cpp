@@ -86,7 +86,7 @@ void add_gauges(Families& families, Shards shards) {
       .value(total(shards, [](const auto& shard) { return shard.gauges.permissions; }));
   families.gauge("yuelao_channels", "Live channel bindings.")
       .value(total(shards, [](const auto& shard) { return shard.gauges.channels; }));
-  families.gauge("yuelao_open_connections", "Open TCP and TLS client connections.")
+  families.gauge("yuelao_open_connections", "Open TCP, TLS and DTLS client connections.")
       .value(total(shards, [](const auto& shard) { return shard.meters.connections_open; }));
 }
 
@@ -146,12 +146,32 @@ void add_lifetimes(Families& families, Shards shards) {
       .value(total(shards, [](const auto& s) { return s.counters.allocations_expired; }));
 }
 
+void add_handshakes(Families& families, Shards shards) {
+  families.counter("yuelao_tls_handshakes_total", "TLS and DTLS handshakes by result.");
+  const auto add = [&](Transport transport, std::string result, std::uint64_t Meters::* count) {
+    families.value(total(shards, [=](const auto& s) { return s.meters.*count; }),
+                   {{"transport", std::string{name(transport)}}, {"result", std::move(result)}});
+  };
+  add(Transport::tls, "success", &Meters::tls_handshakes_succeeded);
+  add(Transport::tls, "failure", &Meters::tls_handshakes_failed);
+  add(Transport::dtls, "success", &Meters::dtls_handshakes_succeeded);
+  add(Transport::dtls, "failure", &Meters::dtls_handshakes_failed);
+  families
+      .counter("yuelao_dtls_challenges_total",
+               "DTLS clients that were asked to show that they are at their address.")
+      .value(total(shards, [](const auto& s) { return s.meters.dtls_challenges; }));
+}
+
 void add_connections(Families& families, Shards shards) {
-  families.counter("yuelao_connections_total", "TCP and TLS client connections by outcome.")
-      .value(total(shards, [](const auto& s) { return s.meters.connections_accepted; }),
-             {{"outcome", "accepted"}})
-      .value(total(shards, [](const auto& s) { return s.meters.connections_refused; }),
-             {{"outcome", "refused"}});
+  const auto accepted = [](const auto& s) {
+    return s.meters.connections_accepted + s.meters.associations_accepted;
+  };
+  const auto refused = [](const auto& s) {
+    return s.meters.connections_refused + s.meters.associations_refused;
+  };
+  families.counter("yuelao_connections_total", "TCP, TLS and DTLS client connections by outcome.")
+      .value(total(shards, accepted), {{"outcome", "accepted"}})
+      .value(total(shards, refused), {{"outcome", "refused"}});
   families
       .counter("yuelao_web_connections_total",
                "Connections on a shared port that went to the web server.")
@@ -167,11 +187,7 @@ void add_connections(Families& families, Shards shards) {
           "yuelao_proxy_headers_refused_total",
           "Connections from a listed proxy that began with half a PROXY header or a broken one.")
       .value(total(shards, [](const auto& s) { return s.meters.proxy_headers_refused; }));
-  families.counter("yuelao_tls_handshakes_total", "TLS handshakes by result.")
-      .value(total(shards, [](const auto& s) { return s.meters.tls_handshakes_succeeded; }),
-             {{"result", "success"}})
-      .value(total(shards, [](const auto& s) { return s.meters.tls_handshakes_failed; }),
-             {{"result", "failure"}});
+  add_handshakes(families, shards);
   families
       .counter("yuelao_receive_buffer_overflows_total",
                "Datagrams the kernel dropped because a socket's receive buffer was full.")

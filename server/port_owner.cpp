@@ -104,7 +104,7 @@ std::string PortOwner::to_string() const {
 
 std::optional<PortOwner> port_owner(Transport transport, const std::optional<IpAddress>& address,
                                     std::uint16_t port) {
-  const bool udp = transport == Transport::udp;
+  const bool udp = over_udp(transport);
   const Wanted wanted{address, port, udp ? udp_unconnected : tcp_listen};
   const auto links = socket_links(udp ? "/proc/net/udp" : "/proc/net/tcp", wanted);
   if (links.empty()) return std::nullopt;

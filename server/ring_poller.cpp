@@ -304,7 +304,7 @@ RawMessage* RingPoller::read(std::uint16_t buffer, int size) {
   message.header.msg_control =
       static_cast<std::byte*>(message.header.msg_name) + shape_.msg_namelen;
   message.header.msg_controllen = header->controllen;
-  message.payload = {static_cast<const std::byte*>(io_uring_recvmsg_payload(header, &shape_)),
+  message.payload = {static_cast<std::byte*>(io_uring_recvmsg_payload(header, &shape_)),
                      io_uring_recvmsg_payload_length(header, size, &shape_)};
   return &message;
 }

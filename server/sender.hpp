@@ -31,8 +31,10 @@ class Sender {
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
-  // Both live until finish(). At most Outbox::send_limit between two calls of post().
+  // Both live until finish(). Not when it is full().
   void add(UdpSocket& socket, const turn::Send& send);
+  // Outbox::send_limit were added since the last call of post().
+  bool full() const { return count_ == limit; }
   // Sends what was added, or posts it to the poller.
   void post();
   // After the poller's submit() or wait(): sees to what was posted and did not leave.

@@ -48,8 +48,9 @@ void ensure_nonce_key(turn::Options& options) {
 
 std::shared_ptr<TlsContext> load_tls(const config::Config& config) {
   if (config.tls) return load_tls_context(*config.tls);
-  const bool needed = std::ranges::any_of(
-      config.listen, [](const auto& listen) { return listen.transport == Transport::tls; });
+  const bool needed = std::ranges::any_of(config.listen, [](const auto& listen) {
+    return listen.transport == Transport::tls || listen.transport == Transport::dtls;
+  });
   if (!needed) return nullptr;
   throw StartError{
       "`listen` has a tls port but no certificate is configured: set `tls`, or remove that port."};
@@ -157,7 +158,9 @@ void Server::State::create_shards() {
                       .reservations = *reservations,
                       .poller = config.poller}));
     shard->use(stream_settings());
-    for (auto& socket : listeners.shards[i].datagrams) shard->add_listener(std::move(socket));
+    for (auto& [transport, socket] : listeners.shards[i].datagrams) {
+      shard->add_listener(std::move(socket), transport);
+    }
     for (auto& [transport, socket] : listeners.shards[i].streams) {
       shard->add_listener(std::move(socket), transport);
     }

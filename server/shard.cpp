@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "server/clock.hpp"
 #include "server/log.hpp"
 
 namespace yuelao::server {
@@ -14,19 +15,12 @@ using turn::SocketRef;
 using namespace std::chrono_literals;
 
 constexpr auto tick_interval = 1s;
-// From a stream's arrival to its first whole message.
-constexpr auto opening_time = 10s;
 // Of a stream that was said goodbye to.
 constexpr auto goodbye_time = 5s;
 
 // A shard that has nothing to do wakes up this often to see what has expired.
 std::chrono::milliseconds until(SteadyTime time, SteadyTime now) {
   return std::max(std::chrono::ceil<std::chrono::milliseconds>(time - now), 0ms);
-}
-
-Now read_clock() {
-  return {std::chrono::steady_clock::now(),
-          std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())};
 }
 
 }  // namespace
@@ -40,21 +34,32 @@ Shard::Shard(const turn::Options& options, PortRange ports, Common common)
       relays_{options.relay_addresses,
               ports,
               {*poller_, random_, common.reservations, common.turn.shard}},
-      entrance_{connections_, [this](Arrival arrival) {
+      entrance_{connections_,
+                [this](Arrival arrival) {
                   tasks_.post([this, arrival = std::move(arrival)]() mutable {
                     on_arrival(std::move(arrival));
                   });
-                }} {
+                },
+                [this](DtlsHandshakes::News news) {
+                  tasks_.post(
+                      [this, news = std::move(news)]() mutable { on_handshake(std::move(news)); });
+                }},
+      associations_{{entrance_.handshakes(), connections_, random_, engine_.counters(), meters_}} {
   mailbox_.on_first([this] { tasks_.post([this] { serve_mailbox(); }); });
 }
 
-void Shard::add_listener(UdpSocket socket) {
+void Shard::use(StreamSettings settings) {
+  tasks_.post([this, tls = settings.tls] { associations_.use(tls); });
+  entrance_.use(std::move(settings));
+}
+
+void Shard::add_listener(UdpSocket socket, Transport transport) {
   const auto ref = SocketRef::listener(static_cast<std::uint32_t>(listeners_.size()));
   if (const auto error = poller_->add(socket.descriptor(), ref)) {
     throw std::system_error{error, "epoll_ctl"};
   }
-  engine_.add_listener(Transport::udp, ref, socket.local());
-  listeners_.push_back(std::move(socket));
+  engine_.add_listener(transport, ref, socket.local());
+  listeners_.push_back({std::move(socket), transport});
 }
 
 void Shard::add_listener(ListeningSocket socket, Transport transport) {
@@ -113,6 +118,7 @@ void Shard::stop() {
   tasks_.post([this] {
     const Now now = read_clock();
     engine_.close_all(now, outbox_);
+    close_associations(now);
     settle(now);
     stopped_ = true;
   });
@@ -122,7 +128,7 @@ void Shard::snapshot(std::function<void(const ShardSnapshot&)> answer) {
   entrance_.meters([this, answer = std::move(answer)](const EntranceMeters& seen) mutable {
     tasks_.post([this, seen, answer = std::move(answer)] {
       static_cast<EntranceMeters&>(meters_) = seen;
-      meters_.connections_open += streams_.size();
+      meters_.connections_open += streams_.size() + associations_.size();
       answer({engine_.counters(), engine_.gauges(read_clock()), meters_});
     });
   });
@@ -139,7 +145,7 @@ void Shard::serve_mailbox() {
 }
 
 void Shard::make_room() {
-  if (!outbox_.has_room()) flush_sends();
+  if (!outbox_.has_room() || !encrypted_.has_room()) flush_sends();
 }
 
 void Shard::decide(Now now) {
@@ -149,7 +155,7 @@ void Shard::decide(Now now) {
     for (const auto& command : outbox_.take_commands()) {
       std::visit([&](const auto& known) { carry_out(known, now); }, command);
     }
-    for (const SocketRef ref : std::exchange(ending_, {})) end_stream(ref, now);
+    for (const SocketRef ref : std::exchange(ending_, {})) end_client(ref, now);
     post_sends();
   }
   if (drained_ && engine_.allocation_count() == 0) std::exchange(drained_, nullptr)();
@@ -166,9 +172,18 @@ void Shard::post_sends() {
   for (const turn::Send& send : outbox_.sends()) {
     if (send.from.kind == SocketRef::Kind::stream) {
       send_to_stream(send);
+    } else if (send.from.kind == SocketRef::Kind::association) {
+      encrypt(send);
     } else if (UdpSocket* const socket = udp_socket(send.from)) {
       sender_.add(*socket, send);
     }
+  }
+  for (const turn::Send& send : encrypted_.sends()) {
+    if (sender_.full()) {
+      sender_.post();
+      submit_sends();
+    }
+    sender_.add(listeners_[send.from.index].socket, send);
   }
   sender_.post();
   flush_handovers();
@@ -176,13 +191,18 @@ void Shard::post_sends() {
 }
 
 // Does nothing where nothing was posted, and calls nobody where it was submitted already.
-void Shard::finish_sends() {
+void Shard::submit_sends() {
   poller_->submit();
   sender_.finish();
   for (const SocketRef ref : sender_.take_failing()) {
     if (UdpSocket* const socket = udp_socket(ref)) list(ref, *socket);
   }
+}
+
+void Shard::finish_sends() {
+  submit_sends();
   outbox_.clear_sends();
+  encrypted_.clear();
 }
 
 void Shard::flush_sends() {
@@ -251,10 +271,13 @@ void Shard::carry_out(const turn::CloseReserved& command, Now) {
 void Shard::carry_out(const turn::CloseRelay& command, Now) { relays_.close(command.id); }
 
 void Shard::carry_out(const turn::CloseClient& command, Now now) {
-  auto* const client = streams_.find(command.stream);
+  if (command.client.kind == SocketRef::Kind::association) {
+    return end_association(command.client, now);
+  }
+  auto* const client = streams_.find(command.client);
   if (client == nullptr) return;
   client->deadline = now.steady + goodbye_time;
-  if (!client->finish()) ending_.push_back(command.stream);
+  if (!client->finish()) ending_.push_back(command.client);
 }
 
 void Shard::carry_out(const turn::Notice& command, Now) { log_session(command); }
@@ -262,21 +285,32 @@ void Shard::carry_out(const turn::Notice& command, Now) { log_session(command); 
 void Shard::tick(Now now) {
   next_tick_ = now.steady + tick_interval;
   engine_.advance(now, outbox_);
-  close_overdue_streams(now);
+  close_overdue(now);
+  associations_.advance(now.steady);
   settle(now);
 }
 
-void Shard::close_overdue_streams(Now now) {
+void Shard::close_overdue(Now now) {
   std::vector<SocketRef> overdue;
-  streams_.for_each([&](StreamClient& client) {
-    if (now.steady < client.deadline) return;
-    if (!client.finishing() && engine_.has_allocation(client.path())) {
-      client.deadline = now.steady + idle_time;
+  const auto judge = [&](SteadyTime& deadline, const turn::ClientPath& path, bool finishing) {
+    if (now.steady < deadline) return;
+    if (!finishing && engine_.has_allocation(path)) {
+      deadline = now.steady + idle_time;
     } else {
-      overdue.push_back(client.path().socket);
+      overdue.push_back(path.socket);
     }
+  };
+  streams_.for_each(
+      [&](StreamClient& client) { judge(client.deadline, client.path(), client.finishing()); });
+  associations_.for_each([&](DtlsClient& client) {
+    if (client.session) judge(client.deadline, client.path, false);
   });
-  for (const SocketRef ref : overdue) end_stream(ref, now);
+  for (const SocketRef ref : overdue) end_client(ref, now);
+}
+
+void Shard::end_client(SocketRef ref, Now now) {
+  if (ref.kind == SocketRef::Kind::association) return end_association(ref, now);
+  end_stream(ref, now);
 }
 
 void Shard::on_arrival(Arrival arrival) {

@@ -13,6 +13,7 @@
 #include "protocol/turn/outbox.hpp"
 #include "server/connection_limit.hpp"
 #include "server/datagram_pool.hpp"
+#include "server/dtls_clients.hpp"
 #include "server/entrance.hpp"
 #include "server/mailbox.hpp"
 #include "server/meters.hpp"
@@ -48,9 +49,9 @@ class Shard {
 
   // Before run(). The kernel keeps a five-tuple on its shard only while the group of
   // listeners stays as it is, so every shard gets all of its own before any serves.
-  void add_listener(UdpSocket socket);
+  void add_listener(UdpSocket socket, Transport transport);
   void add_listener(ListeningSocket socket, Transport transport);
-  void use(StreamSettings settings) { entrance_.use(std::move(settings)); }
+  void use(StreamSettings settings);
 
   // How it waits, for the log.
   std::string_view poller() const { return poller_->name(); }
@@ -71,8 +72,15 @@ class Shard {
   void snapshot(std::function<void(const ShardSnapshot&)> answer);
 
  private:
-  // A stream without an allocation may be silent for so long.
+  // From a stream's or association's arrival to its first whole message.
+  static constexpr std::chrono::seconds opening_time{10};
+  // Without an allocation it may be silent for so long.
   static constexpr std::chrono::seconds idle_time{60};
+
+  struct Listener {
+    UdpSocket socket;
+    Transport transport;
+  };
 
   // A round: read, decide, send, carry out (ARCHITECTURE.md).
   void serve_round();
@@ -87,6 +95,12 @@ class Shard {
   UdpSocket* udp_socket(turn::SocketRef ref);
   void visit_stream(const Poller::Event& event, Now now);
   void take_messages(StreamClient& client, Bytes received, Now now);
+  void take_dtls(const turn::ClientPath& path, MutableBytes datagram, Now now);
+  void decrypt(DtlsClient& client, MutableBytes datagram, Now now);
+  void encrypt(const turn::Send& send);
+  void on_handshake(DtlsHandshakes::News news);
+  void end_association(turn::SocketRef ref, Now now);
+  void close_associations(Now now);
   void serve_mailbox();
   void make_room();
   // Sends first, then the commands, whose outcomes may be sends and commands again. The last
@@ -95,12 +109,14 @@ class Shard {
   // The same, but nothing is left posted.
   void settle(Now now);
   void post_sends();
+  void submit_sends();
   void finish_sends();
   void flush_sends();
   void flush_handovers();
   void flush_streams();
   void send_to_stream(const turn::Send& send);
   void count_round(SteadyTime begin);
+  void drop(turn::Drop reason) { ++engine_.counters().drops[static_cast<std::size_t>(reason)]; }
 
   void carry_out(const turn::OpenRelay& command, Now now);
   void carry_out(const turn::OpenReserved& command, Now now);
@@ -110,9 +126,10 @@ class Shard {
   void carry_out(const turn::Notice& command, Now now);
 
   void tick(Now now);
-  void close_overdue_streams(Now now);
+  void close_overdue(Now now);
 
   void on_arrival(Arrival arrival);
+  void end_client(turn::SocketRef ref, Now now);
   void end_stream(turn::SocketRef ref, Now now);
 
   SystemRandom random_;
@@ -126,15 +143,18 @@ class Shard {
   std::unique_ptr<Poller> poller_;
   TaskQueue tasks_{[this] { poller_->ring(); }};
   Sender sender_{engine_.counters(), *poller_};
-  std::vector<UdpSocket> listeners_;
+  std::vector<Listener> listeners_;
   RelaySockets relays_;
   StreamClients streams_{*poller_};
   Received arrived_;                     // what the poller had received
   std::vector<turn::SocketRef> listed_;  // UDP sockets to look after, each once
   std::vector<turn::SocketRef> looked_after_;
   std::vector<turn::SocketRef> writing_;  // streams that got something this flush
-  std::vector<turn::SocketRef> ending_;   // streams to end once the sends are out
+  std::vector<turn::SocketRef> ending_;   // to end once the sends are out
   Entrance entrance_;
+  DtlsClients associations_;
+  DtlsOutbox encrypted_;
+  std::vector<std::byte> plain_;  // what is being encrypted
   SteadyTime next_tick_;
   bool stopped_ = false;
   std::function<void()> drained_;

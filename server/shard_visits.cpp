@@ -1,6 +1,7 @@
 // What a shard does with each socket that has something for it.
 #include <utility>
 
+#include "protocol/edge/dtls_record.hpp"
 #include "protocol/turn/stream_framing.hpp"
 #include "server/shard.hpp"
 
@@ -29,16 +30,22 @@ void Shard::visit(const Poller::Event& event, Now now) {
       return visit_relay(event, now);
     case SocketRef::Kind::stream:
       return visit_stream(event, now);
+    case SocketRef::Kind::association:
+      return;  // has no socket of its own
   }
 }
 
 void Shard::visit_listener(const Poller::Event& event, Now now) {
-  UdpSocket& socket = listeners_[event.ref.index];
+  auto& [socket, transport] = listeners_[event.ref.index];
   turn::ClientPath path{event.ref, {Transport::udp, {}, socket.local()}};
   for (const Received& received : receive(socket, event, listener_visit)) {
     path.tuple.client = received.from;
     if (socket.wildcard()) path.tuple.server.address = received.to;
-    received.for_each_datagram([&](Bytes datagram) {
+    received.for_each_datagram([&](MutableBytes datagram) {
+      // RFC 7983 §7: DTLS is known by its first octet. The engine tells the rest apart.
+      const bool dtls = !datagram.empty() && edge::is_dtls(datagram[0]);
+      if (dtls && associations_.open()) return take_dtls(path, datagram, now);
+      if (transport == Transport::dtls) return drop(Drop::malformed);
       make_room();
       engine_.on_client_message(path, datagram, now, outbox_);
     });
@@ -101,7 +108,7 @@ void Shard::look_after_listed(Now now) {
 
 // Null when it is a relay that is closed.
 UdpSocket* Shard::udp_socket(SocketRef ref) {
-  if (ref.kind == SocketRef::Kind::listener) return &listeners_[ref.index];
+  if (ref.kind == SocketRef::Kind::listener) return &listeners_[ref.index].socket;
   return relays_.find({ref.index, ref.generation});
 }
 

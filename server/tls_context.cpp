@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "server/dtls_session.hpp"
+
 namespace yuelao::server {
 namespace {
 
@@ -119,13 +121,11 @@ std::chrono::sys_seconds require_valid_now(SSL_CTX* context, const std::filesyst
 }
 
 void restrict(SSL_CTX* context) {
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-                                   SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(
+      context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   // RFC 9325 §4.1 of TLS 1.2: forward secrecy always, so neither static RSA nor anybody's PSK.
   // Those of TLS 1.3 have it.
   SSL_CTX_set_cipher_list(context, "ECDHE+HIGH:!aNULL");
-  SSL_CTX_set_num_tickets(context, 0);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_max_early_data(context, 0);
   // An idle connection holds no record buffers.
@@ -133,17 +133,30 @@ void restrict(SSL_CTX* context) {
   SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
 }
 
+using Context = Owned<SSL_CTX, SSL_CTX_free>;
+
+Context made(const SSL_METHOD* method, int oldest_version, const config::TlsFiles& files) {
+  Context context{SSL_CTX_new(method)};
+  if (!context) throw std::bad_alloc{};
+  SSL_CTX_set_min_proto_version(context.get(), oldest_version);
+  restrict(context.get());
+  use_certificate(context.get(), files.certificate);
+  use_key(context.get(), files);
+  return context;
+}
+
 }  // namespace
 
 std::shared_ptr<TlsContext> load_tls_context(const config::TlsFiles& files) {
   auto loaded = std::make_shared<TlsContext>();
-  loaded->context.reset(SSL_CTX_new(TLS_server_method()));
-  SSL_CTX* const context = loaded->context.get();
-  if (context == nullptr) throw std::bad_alloc{};
-  restrict(context);
-  use_certificate(context, files.certificate);
-  use_key(context, files);
-  loaded->expiry = require_valid_now(context, files.certificate);
+  loaded->context = made(TLS_server_method(), TLS1_2_VERSION, files);
+  loaded->expiry = require_valid_now(loaded->context.get(), files.certificate);
+  loaded->datagrams = made(DTLS_server_method(), DTLS1_2_VERSION, files);
+  // A session has its own idea of the path's MTU.
+  SSL_CTX_set_options(loaded->datagrams.get(), SSL_OP_NO_QUERY_MTU);
+  loaded->tickets.use_for(loaded->context.get());
+  loaded->tickets.use_for(loaded->datagrams.get());
+  DtlsSession::use_cookies(loaded->datagrams.get());
   return loaded;
 }
 

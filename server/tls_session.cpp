@@ -1,6 +1,5 @@
 #include "server/tls_session.hpp"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 
 #include <algorithm>
@@ -10,8 +9,6 @@
 
 namespace yuelao::server {
 namespace {
-
-TlsSession& session_of(BIO* bio) { return *static_cast<TlsSession*>(BIO_get_data(bio)); }
 
 // What OpenSSL may have to say by itself, to a client that does not listen: each renegotiation
 // that is asked for is refused with an alert.
@@ -29,14 +26,12 @@ bool wants_more(SSL* ssl, int result) {
 
 TlsSession::TlsSession(std::shared_ptr<const TlsContext> context)
     : context_{std::move(context)}, ssl_{SSL_new(context_->context.get())} {
-  BIO* const bio = BIO_new(transport());
+  BIO* const bio = make_bio();
   if (!ssl_ || bio == nullptr) {
     BIO_free(bio);
     ERR_clear_error();
     throw std::bad_alloc{};
   }
-  BIO_set_data(bio, this);
-  BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_accept_state(ssl_.get());
 }
@@ -73,41 +68,13 @@ void TlsSession::close() {
   SSL_shutdown(ssl_.get());
 }
 
-BIO_METHOD* TlsSession::transport() {
-  static const Owned<BIO_METHOD, BIO_meth_free> method = [] {
-    Owned<BIO_METHOD, BIO_meth_free> made{
-        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "octets")};
-    BIO_meth_set_read(made.get(), take_input);
-    BIO_meth_set_write(made.get(), put_output);
-    BIO_meth_set_ctrl(made.get(), answer_control);
-    return made;
-  }();
-  return method.get();
+std::size_t TlsSession::take(MutableBytes to) {
+  const auto taken = input_.first(std::min(input_.size(), to.size()));
+  std::ranges::copy(taken, to.begin());
+  input_ = input_.subspan(taken.size());
+  return taken.size();
 }
 
-int TlsSession::take_input(BIO* bio, char* to, int size) {
-  Bytes& input = session_of(bio).input_;
-  BIO_clear_retry_flags(bio);
-  if (input.empty()) {
-    BIO_set_retry_read(bio);
-    return -1;
-  }
-  const auto taken = input.first(std::min(input.size(), static_cast<std::size_t>(size)));
-  std::ranges::copy(taken, reinterpret_cast<std::byte*>(to));
-  input = input.subspan(taken.size());
-  return clamped(taken.size());
-}
-
-int TlsSession::put_output(BIO* bio, const char* from, int size) {
-  auto& output = session_of(bio).output_;
-  const auto* const octets = reinterpret_cast<const std::byte*>(from);
-  output.insert(output.end(), octets, octets + size);
-  return size;
-}
-
-// OpenSSL flushes after a handshake's flights; there is nothing to flush here.
-long TlsSession::answer_control(BIO*, int command, long, void*) {
-  return command == BIO_CTRL_FLUSH ? 1 : 0;
-}
+void TlsSession::put(Bytes octets) { output_.insert(output_.end(), octets.begin(), octets.end()); }
 
 }  // namespace yuelao::server

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocol/bytes.hpp"
+#include "server/octet_transport.hpp"
 #include "server/release.hpp"
 #include "server/tls_context.hpp"
 
@@ -17,13 +18,10 @@ namespace yuelao::server {
 // The server's side of TLS (RFC 8446, RFC 5246) over octets that somebody else moves: what
 // came is given, what is to go is taken from output(). It touches no socket, so that whoever
 // owns one reads and writes once for many records. An idle session holds no buffer.
-class TlsSession {
+class TlsSession final : private OctetTransport {
  public:
   // Throws std::bad_alloc when there is no memory for one more.
   explicit TlsSession(std::shared_ptr<const TlsContext> context);
-  TlsSession(const TlsSession&) = delete;
-  TlsSession& operator=(const TlsSession&) = delete;
-  ~TlsSession() = default;
 
   // What has come from the client. The octets live until handshake() is `unfinished` or
   // read() answers 0, which is when all have been taken; before that nothing more is given.
@@ -45,10 +43,8 @@ class TlsSession {
   std::vector<std::byte>& output() { return output_; }
 
  private:
-  static BIO_METHOD* transport();
-  static int take_input(BIO* bio, char* to, int size);
-  static int put_output(BIO* bio, const char* from, int size);
-  static long answer_control(BIO* bio, int command, long number, void* pointer);
+  std::size_t take(MutableBytes to) override;
+  void put(Bytes octets) override;
 
   std::shared_ptr<const TlsContext> context_;
   Owned<SSL, SSL_free> ssl_;

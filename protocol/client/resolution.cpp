@@ -12,7 +12,7 @@ namespace {
 using Type = DnsQuestion::Type;
 using Path = std::vector<std::string>;  // the names that led to a NAPTR record
 
-// RFC 5928 §6.2 to §6.4.
+// RFC 5928 §6.2 to §6.4, RFC 7350 §6.1.
 std::string_view protocol_tag(Transport transport) {
   switch (transport) {
     case Transport::udp:
@@ -21,6 +21,8 @@ std::string_view protocol_tag(Transport transport) {
       return "turn.tcp";
     case Transport::tls:
       return "turn.tls";
+    case Transport::dtls:
+      return "turn.dtls";
   }
   return {};
 }
@@ -49,8 +51,22 @@ std::vector<NaptrRecord> offering(const DnsAnswer& answer, Transport transport) 
   return records;
 }
 
+bool secure(Transport transport) {
+  return transport == Transport::tls || transport == Transport::dtls;
+}
+
 std::uint16_t plain_or_secure_port(Transport transport) {
-  return transport == Transport::tls ? 5349 : 3478;  // RFC 8656 §3.1
+  return secure(transport) ? 5349 : 3478;  // RFC 8656 §3.1, RFC 7350 §4.6
+}
+
+// RFC 5928 §3, before step 1, as RFC 7350 §4.6.2 has it. "stun" is for datagrams, whatever the
+// client can do.
+bool fits(Transport transport, const Uri& uri) {
+  if (uri.secure() && !secure(transport)) return false;
+  if (!uri.secure() && !uri.relays()) return transport == Transport::udp;
+  if (!uri.transport) return true;
+  if (uri.secure()) return over_udp(transport) == over_udp(*uri.transport);
+  return transport == *uri.transport;
 }
 
 // The records are known not to be there: a server that says nothing says not even that.
@@ -80,21 +96,16 @@ class Resolution {
   }
 
  private:
-  // RFC 5928 §3, before step 1. "stun" is for datagrams, whatever the client can do.
   std::vector<Transport> filtered(std::span<const Transport> supported) const {
     std::vector<Transport> left;
     for (const auto one : supported) {
-      const bool fits = uri_.secure()    ? one == Transport::tls
-                        : !uri_.relays() ? one == Transport::udp
-                        : uri_.transport ? one == *uri_.transport
-                                         : true;
-      if (fits) left.push_back(one);
+      if (fits(one, uri_)) left.push_back(one);
     }
     return left;
   }
   // What is tried where no record names a transport.
   std::vector<Transport> plain(std::vector<Transport> transports) const {
-    if (!uri_.secure()) std::erase(transports, Transport::tls);
+    if (!uri_.secure()) std::erase_if(transports, secure);
     return transports;
   }
 
@@ -189,7 +200,7 @@ void Resolution::follow(Transport transport, const Path& path, const NaptrRecord
 
 // Steps 3 and 5. Without a record the host itself is the server (RFC 2782).
 void Resolution::by_srv(Transport transport) {
-  const std::string protocol = transport == Transport::udp ? "udp" : "tcp";
+  const std::string protocol = over_udp(transport) ? "udp" : "tcp";
   const auto owner = "_" + std::string{name(uri_.scheme)} + "._" + protocol + "." + host_;
   const auto* answer = answer_to(Type::srv, owner);
   if (!answer) return;

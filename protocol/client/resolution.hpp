@@ -62,8 +62,8 @@ inline constexpr std::size_t most_targets = 16;
 // those with the target "." beside others.
 //
 // `supported` is RFC 5928's list of the application's transports, the preferred one first.
-// TLS for a "turn" URI is offered only where a NAPTR record names it: to the letter, a
-// client would also try TLS on the port of plain TCP, where no server expects it.
+// TLS or DTLS for a "turn" URI is offered only where a NAPTR record names it: to the letter, a
+// client would also try them on the ports of plain TCP and UDP, where no server expects it.
 Plan plan(const Uri& uri, std::span<const Transport> supported, const DnsAnswers& answers,
           Random& random);
 

@@ -108,9 +108,6 @@ std::expected<void, UriError> take_query(std::string_view rest, Uri& uri) {
     if (same(value, name(transport))) uri.transport = transport;
   }
   if (!uri.transport) return std::unexpected{UriError::unknown_transport};
-  if (uri.secure() && uri.transport == Transport::udp) {
-    return std::unexpected{UriError::secure_udp};
-  }
   return {};
 }
 
@@ -149,8 +146,6 @@ std::string_view explain(UriError error) {
       return "its transport is neither udp nor tcp.";
     case UriError::secure_address:
       return "stuns: takes the name that stands in the certificate, and no address.";
-    case UriError::secure_udp:
-      return "turns: is TLS over TCP: leave ?transport=udp out.";
   }
   return {};
 }

@@ -20,12 +20,12 @@ struct Uri {
   // The host where it is an IP literal.
   std::optional<IpAddress> address;
   std::optional<std::uint16_t> port;
-  // "?transport=", never `tls`: TLS is what "turns" means. Empty: not said.
+  // "?transport=", `udp` or `tcp` alone: "turns" makes TLS or DTLS of them. Empty: not said.
   std::optional<Transport> transport;
 
   bool secure() const { return scheme == Scheme::stuns || scheme == Scheme::turns; }
   bool relays() const { return scheme == Scheme::turn || scheme == Scheme::turns; }
-  // RFC 7064 §3.2 and RFC 7065 §3.2: 3478, or 5349 with TLS.
+  // RFC 7064 §3.2, RFC 7065 §3.2 and RFC 7350 §4.6: 3478, or 5349 with TLS or DTLS.
   std::uint16_t default_port() const { return secure() ? 5349 : 3478; }
 
   // As the RFCs write it; what parse() makes of it is equal.
@@ -45,7 +45,6 @@ enum class UriError : std::uint8_t {
   bad_query,          // something else than one "transport=" behind "?", or any on "stun"
   unknown_transport,  // neither udp nor tcp
   secure_address,     // "stuns" needs a name to believe a certificate for (RFC 8489 §8.1)
-  secure_udp,         // "turns" over UDP is an error (RFC 5928 §3)
 };
 
 // One sentence for a person, with the fix and a full stop.

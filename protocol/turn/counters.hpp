@@ -24,14 +24,15 @@ enum class Drop : std::uint8_t {
   no_permission,      // RFC 8656 §9
   forbidden_peer,     // the peer policy
   wrong_family,       // a peer of the other address family
-  still_opening,      // a retransmission while the relay is being opened
+  still_opening,      // a retransmission while the relay, or the association, is being opened
   too_large,          // the message does not fit a datagram or the stream's limit
   send_queue_full,    // server: the socket or the stream's queue could take no more
   send_failed,        // server: the kernel refused (unreachable, not permitted, ...)
   icmp,               // an ICMP error of no use to the client, or one too many
   short_padding,      // PADDING in a request that is shorter than its answer: no amplifier here
+  no_association,     // server: DTLS of no association, or more of a handshake than gets done
 };
-inline constexpr std::size_t drop_count = 16;
+inline constexpr std::size_t drop_count = 17;
 std::string_view name(Drop drop);
 
 // Index of a method in Counters::requests; the last slot is for every other method.

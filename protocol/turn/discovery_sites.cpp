@@ -7,6 +7,10 @@
 namespace yuelao::turn {
 namespace {
 
+constexpr bool encrypted(Transport transport) {
+  return transport == Transport::tls || transport == Transport::dtls;
+}
+
 constexpr std::size_t index_of(Transport transport, Family family) {
   return (transport == Transport::tcp ? 2U : 0U) + (family == Family::ipv6 ? 1U : 0U);
 }
@@ -37,7 +41,7 @@ DiscoverySites::DiscoverySites(const BehaviorDiscovery& wanted) {
 }
 
 void DiscoverySites::add(Transport transport, SocketRef listener, const Endpoint& local) {
-  if (transport == Transport::tls) return;
+  if (encrypted(transport)) return;
   auto& [sites, served] = squares_.at(index_of(transport, local.address.family()));
   for (std::size_t i = 0; i < sites.size(); ++i) {
     if (!has(local, sites.at(i).bound)) continue;
@@ -50,7 +54,7 @@ void DiscoverySites::add(Transport transport, SocketRef listener, const Endpoint
 
 const DiscoverySite* DiscoverySites::find(Transport transport, const Endpoint& at,
                                           stun::ChangeRequest change) const {
-  if (transport == Transport::tls) return nullptr;
+  if (encrypted(transport)) return nullptr;
   const auto& [sites, served] = squares_.at(index_of(transport, at.address.family()));
   if (!std::ranges::all_of(served, std::identity{})) return nullptr;
   const auto* const here = std::ranges::find(sites, at, &DiscoverySite::bound);

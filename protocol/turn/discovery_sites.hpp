@@ -38,7 +38,8 @@ class DiscoverySites {
     std::array<bool, 4> served{};
   };
 
-  // Of UDP and TCP, IPv4 and IPv6. TLS shares TCP's ports here, and §6 wants it to have others.
+  // Of UDP and TCP, IPv4 and IPv6. TLS and DTLS share their ports here, and §6 wants TLS to have
+  // others.
   std::array<Square, 4> squares_{};
 };
 

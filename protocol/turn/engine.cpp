@@ -97,6 +97,10 @@ void Engine::on_stun(const ClientPath& path, Bytes datagram, Now now, Outbox& ou
 void Engine::on_request(const Request& request, Now now, Outbox& out) {
   const auto& message = request.message;
   const auto to = ReplyTo::from(message);
+  // RFC 7350 §3, RFC 8489 §11: whoever knows DTLS is no RFC 3489 client.
+  if (message.transaction_id().classic() && request.path.tuple.transport == Transport::dtls) {
+    return reply(to, Refusal{ErrorCode::server_error}, request.path, nullptr, now, out);
+  }
   if (message.method() == stun::Method::binding) {
     const auto [answer, way] = binding(request);
     return reply(to, answer, way, nullptr, now, out);

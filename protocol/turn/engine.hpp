@@ -67,7 +67,7 @@ class Engine {
   // The outcome of OpenRelay or OpenReserved: the endpoint's address is RelayAddress::bound.
   void on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure> bound, Now now,
                        Outbox& out);
-  // The client's stream ended: RFC 8656 §7.2's allocation on it ends too.
+  // The client's stream or DTLS association ended: RFC 8656 §7.2's allocation on it ends too.
   void on_client_closed(const ClientPath& path, Now now, Outbox& out);
   // Gives back what has expired; about once a second. Expiry itself needs no call.
   void advance(Now now, Outbox& out);

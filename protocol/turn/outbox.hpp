@@ -64,9 +64,9 @@ struct CloseReserved {
 struct CloseRelay {
   RelayId id;
 };
-// The client broke the protocol on a stream, or its allocation is gone for good.
+// The client broke the protocol on a stream or an association, or its allocation is gone for good.
 struct CloseClient {
-  SocketRef stream;
+  SocketRef client;
 };
 // Something an operator may want in the log. Whether the endpoint and the user are
 // written depends on the log's privacy mode, which is the server's business.

@@ -24,14 +24,14 @@ constexpr std::array understood_in_send = {
 // MUST be ignored where a packet is translated to or from IPv6 (§13). What came off a stream
 // is translated from nothing: there it always counts.
 bool may_forbid_fragments(const FiveTuple& client, const Endpoint& peer) {
-  if (client.transport != Transport::udp) return true;
+  if (!over_udp(client.transport)) return true;
   return client.client.address.family() == Family::ipv4 && peer.address.family() == Family::ipv4;
 }
 
 // RFC 8656 §12.5: padded to four on a stream; not in a datagram, where the padding
 // would be three wasted octets.
 std::uint8_t channel_padding(const ClientPath& path, std::size_t size) {
-  if (path.tuple.transport == Transport::udp) return 0;
+  if (over_udp(path.tuple.transport)) return 0;
   return static_cast<std::uint8_t>(padding_to_four(size));
 }
 

@@ -18,10 +18,11 @@ struct RelayId {
   friend constexpr auto operator<=>(RelayId, RelayId) = default;
 };
 
-// One of the server's sockets. Listeners and streams are numbered by the server and
-// only handed back by the engine; a relay's number is the engine's RelayId.
+// One of the server's sockets, or one client's DTLS association, which shares a listener with
+// others. All but relays are numbered by the server and only handed back by the engine; a relay's
+// number is the engine's RelayId.
 struct SocketRef {
-  enum class Kind : std::uint8_t { listener, stream, relay };
+  enum class Kind : std::uint8_t { listener, stream, relay, association };
   Kind kind = Kind::listener;
   std::uint32_t index = 0;
   std::uint32_t generation = 0;
@@ -29,6 +30,9 @@ struct SocketRef {
   static constexpr SocketRef listener(std::uint32_t index) { return {Kind::listener, index, 0}; }
   static constexpr SocketRef stream(std::uint32_t index, std::uint32_t generation) {
     return {Kind::stream, index, generation};
+  }
+  static constexpr SocketRef association(std::uint32_t index, std::uint32_t generation) {
+    return {Kind::association, index, generation};
   }
   static constexpr SocketRef relay(RelayId id) { return {Kind::relay, id.index, id.generation}; }
   friend constexpr auto operator<=>(SocketRef, SocketRef) = default;

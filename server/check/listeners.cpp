@@ -32,7 +32,7 @@ std::vector<Port> ports_of(const config::Config& config) {
 }
 
 std::string title(const Port& port) {
-  const std::string_view protocol = port.transport == Transport::udp ? "UDP" : "TCP";
+  const std::string_view protocol = over_udp(port.transport) ? "UDP" : "TCP";
   auto text = fmt::format("{} port {}", protocol, port.number);
   if (port.address && !port.address->unspecified()) text += " of " + port.address->to_string();
   return text;

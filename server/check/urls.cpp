@@ -58,7 +58,7 @@ bool unanswered(const probe::Report& report) {
 
 bool is_for(const config::Listen& listen, const Uri& uri) {
   if (listen.port != uri.port) return false;
-  if (uri.secure()) return listen.transport != Transport::udp;
+  if (uri.secure()) return !over_udp(listen.transport);
   return listen.transport == uri.transport.value_or(Transport::udp);
 }
 

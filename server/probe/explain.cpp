@@ -13,7 +13,7 @@ using client::ChallengeError;
 using client::Failure;
 
 std::string port_of(const Place& place) {
-  const auto carrier = place.transport == Transport::udp ? "UDP" : "TCP";
+  const auto carrier = over_udp(place.transport) ? "UDP" : "TCP";
   return std::string{carrier} + " port " + std::to_string(place.server.port);
 }
 
@@ -92,6 +92,8 @@ std::string_view spoken(Transport transport) {
       return "TCP";
     case Transport::tls:
       return "TLS";
+    case Transport::dtls:
+      return "DTLS";
   }
   return {};
 }
@@ -103,8 +105,9 @@ bool is_ours(const LinkError& error) {
 std::string explain(const LinkError& error, const Place& place) {
   const auto port = port_of(place);
   if (!error.handshake.empty()) {
-    return "TLS does not come about: " + error.handshake + ". Look whether " + port +
-           " is the one for TLS, and at the server's certificate and log.";
+    const std::string protocol{spoken(place.transport)};
+    return protocol + " does not come about: " + error.handshake + ". Look whether " + port +
+           " is the one for " + protocol + ", and at the server's certificate and log.";
   }
   if (is_ours(error)) {
     const bool six = place.server.address.family() == Family::ipv6;

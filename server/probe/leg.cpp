@@ -85,8 +85,9 @@ bool LegProbe::connect() {
   tell("connecting");
   auto open = this->open(place_);
   if (!open && !open.error().handshake.empty()) {
-    leg_.add({"connect", Verdict::works, "TCP connects."});
-    leg_.add({"tls", Verdict::failed, explain(open.error(), place_)});
+    const bool datagrams = over_udp(place_.transport);
+    if (!datagrams) leg_.add({"connect", Verdict::works, "TCP connects."});
+    leg_.add({datagrams ? "dtls" : "tls", Verdict::failed, explain(open.error(), place_)});
     return false;
   }
   if (!open) {
@@ -96,7 +97,7 @@ bool LegProbe::connect() {
   }
   leg_.certificate = open->certificate;
   leg_.local = open->link->local();
-  if (place_.transport != Transport::udp) {
+  if (!over_udp(place_.transport)) {
     leg_.add({"connect", Verdict::works,
               "TCP connects in " + milliseconds(open->connected_after) + "."});
   }

@@ -23,6 +23,13 @@ constexpr std::size_t longest_message_bytes = 65'535;
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
+// Of an operation with this result, as Link::error() has it; 0: it may be tried again.
+int error_of(const SSL& session, int result) {
+  const int wish = SSL_get_error(&session, result);
+  if (wish == SSL_ERROR_WANT_READ || wish == SSL_ERROR_WANT_WRITE) return 0;
+  return wish == SSL_ERROR_SYSCALL && errno != 0 ? errno : ENODATA;
+}
+
 // Connected, so that the kernel passes on the server's datagrams alone, and its refusals.
 class DatagramLink final : public Link {
  public:
@@ -44,6 +51,38 @@ class DatagramLink final : public Link {
  private:
   FileDescriptor socket_;
   std::array<std::byte, longest_message_bytes> buffer_{};
+};
+
+// DTLS over it: each message is a record in a datagram of its own.
+class SecureDatagramLink final : public Link {
+ public:
+  SecureDatagramLink(FileDescriptor socket, TlsSession session)
+      : socket_{std::move(socket)}, session_{std::move(session)} {}
+  ~SecureDatagramLink() override {
+    // So that the server need not keep the association until it is idle for long.
+    if (error() == 0) SSL_shutdown(session_.get());
+  }
+
+  client::Carrier carrier() const override { return client::Carrier::datagrams; }
+  int descriptor() const override { return socket_.value(); }
+  void send(Bytes message, SteadyTime) override {
+    std::size_t size = 0;
+    const int done = SSL_write_ex(session_.get(), message.data(), message.size(), &size);
+    if (done != 1) judge(done);
+  }
+  Bytes receive() override {
+    std::size_t size = 0;
+    const int done = SSL_read_ex(session_.get(), buffer_.data(), buffer_.size(), &size);
+    if (done != 1) judge(done);
+    return done == 1 ? Bytes{buffer_}.first(size) : Bytes{};
+  }
+
+ private:
+  void judge(int done) { fail(error_of(*session_, done)); }
+
+  FileDescriptor socket_;
+  TlsSession session_;
+  std::array<std::byte, SSL3_RT_MAX_PLAIN_LENGTH> buffer_{};
 };
 
 // TCP, and TLS where there is a session.
@@ -110,11 +149,7 @@ class StreamLink final : public Link {
     if (size < 0 && !would_block(errno)) fail(errno);
     return size <= 0 ? 0 : static_cast<std::size_t>(size);
   }
-  void judge(int done) {
-    const int wish = SSL_get_error(session_.get(), done);
-    if (wish == SSL_ERROR_WANT_READ || wish == SSL_ERROR_WANT_WRITE) return;
-    fail(wish == SSL_ERROR_SYSCALL && errno != 0 ? errno : ENODATA);
-  }
+  void judge(int done) { fail(error_of(*session_, done)); }
 
   FileDescriptor socket_;
   TlsSession session_;
@@ -154,28 +189,34 @@ Endpoint Link::local() const {
   return local.endpoint();
 }
 
-std::expected<OpenLink, LinkError> open_link(const Place& place, const Trust& trust,
-                                             const TlsPeer& peer, SteadyTime deadline) {
+std::expected<OpenLink, LinkError> open_link(const Place& place, const Trust& trust, TlsPeer peer,
+                                             SteadyTime deadline) {
   const auto began = steady_now();
-  const bool datagrams = place.transport == Transport::udp;
-  auto socket = connect(place.server, datagrams ? SOCK_DGRAM : SOCK_STREAM, deadline);
+  peer.datagrams = over_udp(place.transport);
+  auto socket = connect(place.server, peer.datagrams ? SOCK_DGRAM : SOCK_STREAM, deadline);
   if (!socket) return std::unexpected{socket.error()};
   OpenLink open;
-  if (datagrams) {
+  if (place.transport == Transport::udp) {
     open.link = std::make_unique<DatagramLink>(*std::move(socket));
     return open;
   }
-  open.connected_after = std::chrono::floor<std::chrono::microseconds>(steady_now() - began);
-  constexpr int at_once = 1;
-  ::setsockopt(socket->value(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+  if (!peer.datagrams) {
+    open.connected_after = std::chrono::floor<std::chrono::microseconds>(steady_now() - began);
+    constexpr int at_once = 1;
+    ::setsockopt(socket->value(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+  }
   TlsSession session;
-  if (place.transport == Transport::tls) {
+  if (place.transport != Transport::tcp) {
     auto shaken = shake_hands(trust, peer, socket->value(), deadline);
     if (!shaken) return std::unexpected{LinkError{EPROTO, shaken.error()}};
     session = *std::move(shaken);
     open.certificate = certificate_of(*session);
   }
-  open.link = std::make_unique<StreamLink>(*std::move(socket), std::move(session));
+  if (peer.datagrams) {
+    open.link = std::make_unique<SecureDatagramLink>(*std::move(socket), std::move(session));
+  } else {
+    open.link = std::make_unique<StreamLink>(*std::move(socket), std::move(session));
+  }
   return open;
 }
 

@@ -58,12 +58,12 @@ struct LinkError {
 
 struct OpenLink {
   std::unique_ptr<Link> link;
-  std::chrono::microseconds connected_after{};  // of TCP; zero for UDP
+  std::chrono::microseconds connected_after{};  // of TCP; zero for UDP and DTLS
   std::optional<Certificate> certificate;
 };
 
-// Connects. `trust` and `peer` are for Transport::tls.
-std::expected<OpenLink, LinkError> open_link(const Place& place, const Trust& trust,
-                                             const TlsPeer& peer, SteadyTime deadline);
+// Connects. `trust` and `peer` are for Transport::tls and Transport::dtls.
+std::expected<OpenLink, LinkError> open_link(const Place& place, const Trust& trust, TlsPeer peer,
+                                             SteadyTime deadline);
 
 }  // namespace yuelao::probe

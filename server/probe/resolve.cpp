@@ -25,7 +25,15 @@ constexpr auto for_addresses = 3s;
 
 // This client's own preference, which counts where the records have none: UDP, since that
 // is what media wants.
-constexpr std::array supported{Transport::udp, Transport::tcp, Transport::tls};
+constexpr std::array usual{Transport::udp, Transport::tcp, Transport::tls};
+// Browsers take "turns" for TLS over TCP, and no server need have more: DTLS is tried by those
+// who name it.
+constexpr std::array with_dtls{Transport::dtls, Transport::udp, Transport::tcp, Transport::tls};
+
+std::span<const Transport> supported(const Uri& uri) {
+  const bool dtls = uri.secure() && uri.transport == Transport::udp;
+  return dtls ? std::span<const Transport>{with_dtls} : std::span<const Transport>{usual};
+}
 
 std::string list(const std::vector<IpAddress>& addresses) {
   std::string text;
@@ -62,7 +70,7 @@ class Resolution {
   client::Plan follow_records() {
     client::DnsAnswers answers;
     while (true) {
-      auto plan = client::plan(uri_, supported, answers, random_);
+      auto plan = client::plan(uri_, supported(uri_), answers, random_);
       if (plan.questions.empty()) return plan;
       const auto until = std::min(deadline_ - for_addresses, steady_now() + longest_question);
       auto answered = resolver_.ask(plan.questions, until);

@@ -2,6 +2,9 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <sys/time.h>
+
+#include <algorithm>
 
 #include "server/printable.hpp"
 #include "server/probe/waiting.hpp"
@@ -89,34 +92,61 @@ std::string alpn_of(const SSL& session) {
   return printable({reinterpret_cast<const char*>(data), size});
 }
 
-}  // namespace
+using Context = std::shared_ptr<SSL_CTX>;
 
-std::expected<Trust, std::string> load_trust(const std::filesystem::path& authorities) {
-  Trust trust{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
-  // Browsers ask for no less.
-  if (!trust || SSL_CTX_set_min_proto_version(trust.get(), TLS1_2_VERSION) != 1) {
+std::expected<Context, std::string> believing(const SSL_METHOD* method, int oldest_version,
+                                              const std::filesystem::path& authorities) {
+  Context context{SSL_CTX_new(method), SSL_CTX_free};
+  if (!context || SSL_CTX_set_min_proto_version(context.get(), oldest_version) != 1) {
     return std::unexpected{"OpenSSL cannot do TLS: " + why_it_failed() + "."};
   }
-  SSL_CTX_set_default_verify_paths(trust.get());
-  if (!authorities.empty() && SSL_CTX_load_verify_file(trust.get(), authorities.c_str()) != 1) {
+  SSL_CTX_set_default_verify_paths(context.get());
+  if (!authorities.empty() && SSL_CTX_load_verify_file(context.get(), authorities.c_str()) != 1) {
     return std::unexpected{"--ca " + authorities.string() +
                            " holds no certificate that can be "
                            "read (" +
                            why_it_failed() + "): name a PEM file."};
   }
   ERR_clear_error();
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_QUERY_MTU);
   // The handshake goes on with whomever it is, so that the report can say who it is.
-  SSL_CTX_set_verify(trust.get(), SSL_VERIFY_NONE, nullptr);
-  return trust;
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
+  return context;
+}
+
+// Of DTLS: no datagram of its handshake is longer, so that IP does not cut it up.
+constexpr int handshake_bytes = 1200;
+
+// Until when to wait for an answer: the deadline, or when DTLS is to send a flight once more.
+SteadyTime next_step(SSL* session, SteadyTime deadline) {
+  timeval left{};
+  if (SSL_is_dtls(session) == 0 || SSL_ctrl(session, DTLS_CTRL_GET_TIMEOUT, 0, &left) != 1) {
+    return deadline;
+  }
+  return std::min<SteadyTime>(deadline, steady_now() + std::chrono::seconds{left.tv_sec} +
+                                            std::chrono::microseconds{left.tv_usec});
+}
+
+}  // namespace
+
+// Browsers ask for no less than TLS 1.2.
+std::expected<Trust, std::string> load_trust(const std::filesystem::path& authorities) {
+  auto streams = believing(TLS_client_method(), TLS1_2_VERSION, authorities);
+  if (!streams) return std::unexpected{streams.error()};
+  auto datagrams = believing(DTLS_client_method(), DTLS1_2_VERSION, authorities);
+  if (!datagrams) return std::unexpected{datagrams.error()};
+  return Trust{*std::move(streams), *std::move(datagrams)};
 }
 
 std::expected<TlsSession, std::string> shake_hands(const Trust& trust, const TlsPeer& peer,
                                                    int socket, SteadyTime deadline) {
   ERR_clear_error();
-  TlsSession session{trust ? SSL_new(trust.get()) : nullptr};
+  const auto& context = peer.datagrams ? trust.datagrams : trust.streams;
+  TlsSession session{context ? SSL_new(context.get()) : nullptr};
   if (!session || !name_peer(session.get(), peer) || SSL_set_fd(session.get(), socket) != 1) {
     return std::unexpected{why_it_failed()};
   }
+  SSL_set_mtu(session.get(), handshake_bytes);
   while (true) {
     const int done = SSL_connect(session.get());
     if (done == 1) return session;
@@ -124,7 +154,9 @@ std::expected<TlsSession, std::string> shake_hands(const Trust& trust, const Tls
     if (wish != SSL_ERROR_WANT_READ && wish != SSL_ERROR_WANT_WRITE) {
       return std::unexpected{why_it_failed()};
     }
-    if (!wait_for({socket}, wish == SSL_ERROR_WANT_READ ? Wish::read : Wish::write, deadline)) {
+    const auto until = next_step(session.get(), deadline);
+    if (wait_for({socket}, wish == SSL_ERROR_WANT_READ ? Wish::read : Wish::write, until)) continue;
+    if (until == deadline || SSL_ctrl(session.get(), DTLS_CTRL_HANDLE_TIMEOUT, 0, nullptr) < 0) {
       return std::unexpected{"the server did not answer in time"};
     }
   }

@@ -13,8 +13,11 @@
 
 namespace yuelao::probe {
 
-// Which certificate authorities are believed.
-using Trust = std::shared_ptr<SSL_CTX>;
+// Which certificate authorities are believed, for TLS and for DTLS.
+struct Trust {
+  std::shared_ptr<SSL_CTX> streams;
+  std::shared_ptr<SSL_CTX> datagrams;
+};
 
 // The system's, and those in `authorities` (PEM) where it is not empty. The error is one
 // sentence with the fix.
@@ -24,8 +27,9 @@ using TlsSession = server::Owned<SSL, SSL_free>;
 
 // Whom a session is meant for.
 struct TlsPeer {
-  std::string host;  // a name, which SNI tells the server, or an address
-  std::string alpn;  // RFC 7443: "stun.turn" or "stun.nat-discovery"
+  std::string host;        // a name, which SNI tells the server, or an address
+  std::string alpn;        // RFC 7443: "stun.turn" or "stun.nat-discovery"
+  bool datagrams = false;  // DTLS: the socket is one of UDP
 };
 
 // Shakes hands over a connected, non-blocking socket, also with a server that nobody

@@ -188,6 +188,26 @@ TEST_CASE("a transport that the application does not support is not tried") {  /
         Texts{"udp a.example.net 3478"});
 }
 
+// RFC 7350 §4.6, §4.6.2
+TEST_CASE("DTLS is looked up by its own records, and only where the URI means it") {
+  constexpr std::array all{Transport::dtls, Transport::udp, Transport::tcp, Transport::tls};
+  const Zone zone{
+      {"_turns._udp.a.test SRV 0 0 444 udp.a.test", "_turns._tcp.a.test SRV 0 0 443 tcp.a.test"}};
+  CHECK(resolve("turns:a.test?transport=udp", zone, all).targets == Texts{"dtls udp.a.test 444"});
+  CHECK(resolve("turns:a.test?transport=tcp", zone, all).targets == Texts{"tls tcp.a.test 443"});
+  CHECK(resolve("turns:a.test", zone, all).targets ==
+        Texts{"dtls udp.a.test 444", "tls tcp.a.test 443"});
+  CHECK(resolve("turns:a.test?transport=udp", Zone{}, all).targets == Texts{"dtls a.test 5349"});
+  CHECK(resolve("turn:a.test?transport=udp", Zone{}, all).targets == Texts{"udp a.test 3478"});
+  CHECK(resolve("turn:a.test:3478", Zone{}, all).targets ==
+        Texts{"udp a.test 3478", "tcp a.test 3478"});
+  // Whoever does not speak it has no server.
+  CHECK(resolve("turns:a.test?transport=udp", zone).targets.empty());
+
+  const Zone named{{"a.test NAPTR 10 0 A RELAY:turn.dtls - b.test"}};
+  CHECK(resolve("turns:a.test", named, all).targets == Texts{"dtls b.test 5349"});
+}
+
 TEST_CASE("SRV records name the host and the port, each transport its own") {  // steps 3 and 5
   const Zone zone{{"_turn._udp.a.test SRV 10 0 3000 backup.test",
                    "_turn._udp.a.test SRV 0 0 3001 first.test",

@@ -24,6 +24,7 @@ TEST_CASE("a STUN or TURN URI is read, and written as it was") {  // RFC 7064 an
       {"turn:example.org?transport=udp", turn, "example.org", 0, Transport::udp},
       {"turn:example.org:1?transport=tcp", turn, "example.org", 1, Transport::tcp},
       {"turns:example.org?transport=tcp", turns, "example.org", 0, Transport::tcp},
+      {"turns:example.org?transport=udp", turns, "example.org", 0, Transport::udp},
       {"turn:192.0.2.1:65535", turn, "192.0.2.1", 65535, {}},
       {"turn:[2001:db8::1]:3478", turn, "2001:db8::1", 3478, {}},
       {"stun:[::ffff:192.0.2.1]", stun, "::ffff:192.0.2.1", 0, {}},
@@ -82,7 +83,7 @@ TEST_CASE("what is no STUN or TURN URI is refused for its reason") {
       {"turn:a?transport=", unknown_transport},
       {"turn:a?transport=tls", unknown_transport},
       {"turn:a?transport=udp&transport=tcp", unknown_transport},
-      {"turns:a?transport=udp", secure_udp},
+      {"turns:a?transport=dtls", unknown_transport},
   };
   for (const auto& [text, error] : rows) {
     CAPTURE(text);

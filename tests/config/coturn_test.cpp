@@ -72,10 +72,11 @@ TEST_CASE("what both servers know is taken over") {
       "static-auth-secret=two\ncert=/etc/ssl/a.pem\npkey=/etc/ssl/a.key\n"
       "denied-peer-ip=8.8.8.0-8.8.8.255\nallowed-peer-ip=10.0.0.7\ntotal-quota=100\n"
       "user-quota=12\nstale-nonce=1200\nmax-allocate-lifetime=7200\n");
-  REQUIRE(config.listen.size() == 6);
+  REQUIRE(config.listen.size() == 8);
   CHECK(config.listen[0].port == 3480);
   CHECK(config.listen[1].address == IpAddress::parse("2001:db8::1"));
   CHECK(config.listen[4].transport == Transport::tls);
+  CHECK(config.listen[6].transport == Transport::dtls);
   CHECK(config.listen[4].port == 443);
   CHECK(config.relay.addresses.front() == IpAddress::parse("10.0.0.5"));
   CHECK(config.relay.first_port == 50000);
@@ -91,6 +92,21 @@ TEST_CASE("what both servers know is taken over") {
   CHECK(config.turn.limits.allocations_per_user == 12);
   CHECK(config.turn.nonce_lifetime == std::chrono::seconds{1200});
   CHECK(config.turn.maximum_lifetime == std::chrono::seconds{7200});
+}
+
+TEST_CASE("DTLS listens where coturn's did") {
+  const std::string certificate = "cert=/etc/ssl/a.pem\npkey=/etc/ssl/a.key\n";
+  const auto transports = [&](const std::string& more) {
+    std::string text;
+    for (const auto& listen : config_of(certificate + more).listen) {
+      text += std::string{name(listen.transport)} + ":" + std::to_string(listen.port) + " ";
+    }
+    return text;
+  };
+  CHECK(transports("") == "udp:3478 tcp:3478 tls:5349 dtls:5349 ");
+  CHECK(transports("no-dtls") == "udp:3478 tcp:3478 tls:5349 ");
+  CHECK(transports("tls-listening-port=443") == "udp:3478 tcp:3478 tls:443 dtls:443 ");
+  CHECK(transports("tls-listening-port=3478") == "udp:3478 tcp:3478 ");
 }
 
 TEST_CASE("users come with their passwords, the last of two with one name") {

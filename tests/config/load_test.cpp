@@ -62,12 +62,15 @@ TEST_CASE("listeners name a transport, perhaps an address, and a port") {
   }
 }
 
-TEST_CASE("a certificate adds a TLS listener on 5349, unless listeners are named") {
+// RFC 7065 §3.2, RFC 7350 §4.6
+TEST_CASE("a certificate adds a TLS and a DTLS listener on 5349, unless listeners are named") {
   const std::string tls = "tls: {certificate: cert.pem, key: key.pem}\n";
   const auto by_default = good(tls);
-  REQUIRE(by_default.listen.size() == 3);
+  REQUIRE(by_default.listen.size() == 4);
   CHECK(by_default.listen[2].transport == Transport::tls);
   CHECK(by_default.listen[2].port == 5349);
+  CHECK(by_default.listen[3].transport == Transport::dtls);
+  CHECK(by_default.listen[3].port == 5349);
   CHECK(good(tls + "listen: tcp:443").listen.size() == 1);
 }
 

@@ -172,6 +172,8 @@ TEST_CASE("addresses, ranges, ports and listeners must be some") {
       {"listen: udp:2001:db8::1:3478", "1:9", "is not a listener"},
       {"listen: [tls:5349]", "1:10", "TLS needs a certificate"},
       {"listen: tls:5349", "1:9", "TLS needs a certificate"},
+      {"listen: [udp:3478, dtls:5349]", "1:20", "TLS needs a certificate"},
+      {"tls: {certificate: c, key: k}\nlisten: [udp:443, dtls:443]", "2:19", "udp DTLS"},
       {"listen: [udp:1, tcp:1, udp:1]", "1:24", "taken by an earlier listener"},
       {"tls: {certificate: c, key: k}\nlisten: [tcp:443, tls:443]", "2:19", "tcp takes TLS too"},
       {"relay: {addresses: [10.0.0.256]}", "1:21", "is not an IP address"},

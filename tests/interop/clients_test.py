@@ -37,6 +37,18 @@ def test_coturns_client_uses_a_rest_secret(network, yuelao, options):
                            password=False))
 
 
+# Messages padded over UDP too (-D), requests made again (-G), IPv4 named (-X), wrong ones in between
+# (-N), sockets left in the middle (-B).
+@pytest.mark.parametrize("mode", ["-D", "-G", "-X", "-N", "-B"])
+@pytest.mark.parametrize("options", [[], ["-t"], ["-t", "-S"], ["-S"]],
+                         ids=["udp", "tcp", "tls", "dtls"])
+def test_coturns_client_in_its_other_modes(network, serve, certificate, options, mode):
+    serve(settings(tls=certificate, **ALLOWED,
+                   listen=["udp:3478", "tcp:3478", "tls:5349", "dtls:5349"]))
+    with echo_peer(network.client):
+        assert_no_loss(uclient(network.client, mode, *options, messages=20), messages=20)
+
+
 def test_sixty_sessions_at_once(network, serve):
     server = serve(settings(**ALLOWED))
     with echo_peer(network.client):
@@ -82,7 +94,7 @@ def pion(build_directory):
 
 
 @pytest.mark.parametrize("transport, port", [("udp", 3478), ("tcp", 3478), ("tls", 5349),
-                                             ("tls", 3478)])
+                                             ("tls", 3478), ("dtls", 3478)])
 def test_pion(network, yuelao, authority, pion, transport, port):
     # pion/turn 2 looks up its server among IPv4 addresses alone.
     done = network.client.run(pion, f"{SERVER[4]}:{port}", transport, USER, authority.certificate,

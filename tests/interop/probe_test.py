@@ -301,7 +301,8 @@ def test_coturn_is_looked_at_as_well_as_our_own(network, tmp_path, probe, user, 
     ("a password without a user", ["turn:turn.test", "--password-file", "password"], "--user"),
     ("a missing file", ["turn:turn.test", "--secret-file", "missing"], "cannot be read"),
     ("no authorities", ["turns:turn.test", "--ca", "password"], "PEM"),
-    ("TLS over UDP", ["turns:turn.test?transport=udp"], "turns:turn.test?transport=udp: "),
+    ("a transport that nobody has", ["turns:turn.test?transport=dtls"],
+     "turns:turn.test?transport=dtls: "),
 ])
 def test_wrong_use_ends_with_2_and_one_sentence(files, what, options, sentence):
     directory = files["password"].parent

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from network import SERVER
+from openssl_client import assert_it_answers, openssl_client
 from yuelao import settings
 
 BEST = "ECDHE-RSA-AES128-GCM-SHA256"
@@ -54,3 +55,37 @@ def test_suites_that_nobody_should_speak_are_refused(shake_hands, suites):
 def test_tls_1_3_is_preferred(shake_hands):
     """RFC 9325 §3.1.1."""
     assert shake_hands(BEST, ssl.TLSVersion.TLSv1_3)[1] == "TLSv1.3"
+
+
+@pytest.mark.parametrize("protocol", ["-tls1_2", "-tls1_3", "-dtls1_2"])
+def test_a_ticket_brings_a_client_back_until_the_certificate_is_read_again(
+        network, serve, certificate, authority, tmp_path, protocol):
+    """RFC 9325 §3.4."""
+    server = serve(settings(tls=certificate, listen=["tls:5349", "dtls:5349"]))
+    ticket = tmp_path / "ticket"
+
+    def come_back():
+        return network.client.run("openssl", "s_client", protocol, "-connect",
+                                  f"{SERVER[4]}:5349", "-sess_in", ticket, input="").stdout
+
+    with openssl_client(network.client, authority, "-sess_out", ticket,
+                        protocol=protocol) as client:
+        assert_it_answers(client)
+        client.say_goodbye()
+    assert "Reused, TLSv1" in come_back()
+    server.reload()
+    assert "New, TLSv1" in come_back()
+
+
+@pytest.mark.parametrize("protocol", ["-tls1_2", "-tls1_3"])
+def test_early_data_and_renegotiation_are_not_to_be_had(
+        network, serve, certificate, protocol):
+    """RFC 9325 §3.5, §3.10."""
+    serve(settings(tls=certificate))
+    done = network.client.run("openssl", "s_client", protocol, "-connect", f"{SERVER[4]}:5349",
+                              input="R\n")
+    if protocol == "-tls1_2":
+        assert "no renegotiation" in done.stdout, done.stdout
+    else:
+        assert "Early data was not sent" in done.stdout
+        assert "Max Early Data: 0" in done.stdout or "Max Early Data" not in done.stdout, done.stdout

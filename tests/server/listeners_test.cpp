@@ -35,7 +35,7 @@ TEST_CASE("every shard gets a socket of every listener, on one port") {
   REQUIRE(listeners.shards.size() == 3);
   for (const auto& shard : listeners.shards) {
     REQUIRE(shard.datagrams.size() == 1);
-    CHECK(shard.datagrams[0].local() == listeners.addresses[0].at);
+    CHECK(shard.datagrams[0].socket.local() == listeners.addresses[0].at);
     REQUIRE(shard.streams.size() == 1);
     CHECK(shard.streams[0].socket.local == listeners.addresses[1].at);
   }

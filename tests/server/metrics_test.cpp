@@ -41,7 +41,7 @@ TEST_CASE("every shard counts, and every number is in its place") {
   CHECK(series[R"(yuelao_error_responses_total{code="438"})"] ==
         twice(counters.errors[turn::slot(stun::ErrorCode::stale_nonce)]));
   CHECK(series[R"(yuelao_drops_total{reason="malformed"})"] == twice(counters.drops.front()));
-  CHECK(series[R"(yuelao_drops_total{reason="short_padding"})"] == twice(counters.drops.back()));
+  CHECK(series[R"(yuelao_drops_total{reason="no_association"})"] == twice(counters.drops.back()));
   CHECK(series[R"(yuelao_relayed_packets_total{direction="client_to_peer"})"] ==
         twice(counters.client_to_peer.packets));
   CHECK(series[R"(yuelao_relayed_bytes_total{direction="client_to_peer"})"] ==
@@ -71,13 +71,18 @@ TEST_CASE("every shard counts, and every number is in its place") {
 
   CHECK(series["yuelao_open_connections"] == twice(meters.connections_open));
   CHECK(series[R"(yuelao_connections_total{outcome="accepted"})"] ==
-        twice(meters.connections_accepted));
+        twice(meters.connections_accepted + meters.associations_accepted));
   CHECK(series[R"(yuelao_connections_total{outcome="refused"})"] ==
-        twice(meters.connections_refused));
-  CHECK(series[R"(yuelao_tls_handshakes_total{result="success"})"] ==
+        twice(meters.connections_refused + meters.associations_refused));
+  CHECK(series[R"(yuelao_tls_handshakes_total{transport="tls",result="success"})"] ==
         twice(meters.tls_handshakes_succeeded));
-  CHECK(series[R"(yuelao_tls_handshakes_total{result="failure"})"] ==
+  CHECK(series[R"(yuelao_tls_handshakes_total{transport="tls",result="failure"})"] ==
         twice(meters.tls_handshakes_failed));
+  CHECK(series[R"(yuelao_tls_handshakes_total{transport="dtls",result="success"})"] ==
+        twice(meters.dtls_handshakes_succeeded));
+  CHECK(series[R"(yuelao_tls_handshakes_total{transport="dtls",result="failure"})"] ==
+        twice(meters.dtls_handshakes_failed));
+  CHECK(series["yuelao_dtls_challenges_total"] == twice(meters.dtls_challenges));
   CHECK(series["yuelao_receive_buffer_overflows_total"] == twice(meters.receive_overflows));
 }
 

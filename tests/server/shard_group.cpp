@@ -42,7 +42,9 @@ ShardGroup::ShardGroup(const config::Config& config, unsigned shards,
             .reservations = reservations_,
             .poller = config.poller}));
     shard->use({tls, config.proxies, config.web_server});
-    for (auto& socket : listeners.shards[i].datagrams) shard->add_listener(std::move(socket));
+    for (auto& [transport, socket] : listeners.shards[i].datagrams) {
+      shard->add_listener(std::move(socket), transport);
+    }
     for (auto& [transport, socket] : listeners.shards[i].streams) {
       shard->add_listener(std::move(socket), transport);
     }

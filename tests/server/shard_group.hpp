@@ -34,6 +34,7 @@ class ShardGroup {
   Endpoint udp() const { return address(Transport::udp); }
   Endpoint tcp() const { return address(Transport::tcp); }
   Endpoint tls() const { return address(Transport::tls); }
+  Endpoint dtls() const { return address(Transport::dtls); }
 
   server::Shard& shard(std::size_t index) { return *shards_[index]; }
   server::ShardSnapshot snapshot(std::size_t index = 0);

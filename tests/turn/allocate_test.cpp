@@ -228,6 +228,20 @@ TEST_CASE("the lifetime is at least the default and at most the maximum") {
   }
 }
 
+// RFC 7350 §4.6
+TEST_CASE("a relay for TCP is not to be had over UDP or DTLS") {
+  for (const auto transport : {Transport::udp, Transport::dtls}) {
+    World world;
+    Client client{world, "203.0.112.9:1", transport};
+    const auto answer = client.request(Method::allocate, [](stun::MessageWriter& writer) {
+      constexpr std::array tcp{std::byte{6}, std::byte{0}, std::byte{0}, std::byte{0}};
+      writer.add(stun::Attribute<Bytes>{attribute::requested_transport.type}, Bytes{tcp});
+    });
+    CHECK(code_of(answer) == 442);
+    CHECK(world.engine.allocation_count() == 0);
+  }
+}
+
 TEST_CASE("each way a relay can fail to open is 508 and leaves nothing behind") {
   for (const auto failure :
        {RelayFailure::no_port, RelayFailure::no_descriptor, RelayFailure::bind_failed}) {

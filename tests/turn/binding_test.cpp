@@ -119,6 +119,24 @@ TEST_CASE("answers, indications and unknown methods are met with silence") {
   }
 }
 
+// RFC 7350 §3, RFC 8489 §11
+TEST_CASE("a request without the magic cookie is an error over DTLS alone") {
+  for (const auto method : {Method::binding, Method::allocate}) {
+    World world;
+    Client secure{world, "203.0.112.9:40000", Transport::dtls};
+    auto message =
+        secure.compose(method, method == Method::allocate ? requesting_udp() : Client::Fill{});
+    CHECK(code_of(secure.send(message).at(0)) == (method == Method::binding ? 0 : 401));
+    message[4] = std::byte{0};
+    CHECK(code_of(secure.send(message).at(0)) == 500);
+  }
+  World world;
+  Client plain{world, "203.0.112.9:40001"};
+  auto message = plain.compose(Method::binding);
+  message[4] = std::byte{0};
+  CHECK(code_of(plain.send(message).at(0)) == 0);
+}
+
 TEST_CASE("what is neither STUN nor ChannelData costs one counter") {
   World world;
   Client client{world, "203.0.112.9:40000"};

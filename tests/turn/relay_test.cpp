@@ -115,13 +115,13 @@ TEST_CASE("on a channel four octets go before the data, both ways") {
 }
 
 TEST_CASE("ChannelData is padded to four on a stream and not in a datagram") {
-  for (const auto transport : {Transport::udp, Transport::tcp, Transport::tls}) {
+  for (const auto transport : {Transport::udp, Transport::tcp, Transport::tls, Transport::dtls}) {
     World world;
     auto client = allocated(world, "203.0.112.9:1", transport);
     client.bind(0x4001, peer);
     for (std::size_t size = 0; size < 9; ++size) {
       const auto in = world.from_peer(client.relay, endpoint(peer), std::string(size, 'x'));
-      const auto expected = transport == Transport::udp ? size : size + padding_to_four(size);
+      const auto expected = over_udp(transport) ? size : size + padding_to_four(size);
       CHECK(in.at(0).bytes.size() == 4 + expected);
     }
   }

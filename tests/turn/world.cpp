@@ -165,7 +165,9 @@ Client::Client(World& world, std::string_view address, Transport transport) : wo
   path.tuple.client = endpoint(address);
   const bool v4 = path.tuple.client.address.family() == Family::ipv4;
   path.tuple.server = v4 ? server_v4 : server_v6;
-  path.socket = transport == Transport::udp ? SocketRef::listener(0) : SocketRef::stream(7, 1);
+  path.socket = transport == Transport::udp    ? SocketRef::listener(0)
+                : transport == Transport::dtls ? SocketRef::association(7, 1)
+                                               : SocketRef::stream(7, 1);
 }
 
 Octets Client::compose(Method method, const Fill& fill) {

@@ -1,6 +1,6 @@
 // Two allocations by pion/turn send to each other's relay: 50 datagrams each way.
 //
-// usage: pion HOST:PORT udp|tcp|tls USER CA   (the password comes on stdin)
+// usage: pion HOST:PORT udp|tcp|tls|dtls USER CA   (the password comes on stdin)
 package main
 
 import (
@@ -14,10 +14,28 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pion/dtls/v2"
 	"github.com/pion/turn/v2"
 )
 
 const count = 50
+
+// An association that carries one message a datagram.
+type datagrams struct{ net.Conn }
+
+func (d datagrams) ReadFrom(p []byte) (int, net.Addr, error) {
+	size, err := d.Read(p)
+	return size, d.RemoteAddr(), err
+}
+
+func (d datagrams) WriteTo(p []byte, _ net.Addr) (int, error) { return d.Write(p) }
+
+func authorities(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	return roots, err
+}
 
 func dial(address, transport, authority string) (net.PacketConn, error) {
 	switch transport {
@@ -29,13 +47,25 @@ func dial(address, transport, authority string) (net.PacketConn, error) {
 			return nil, err
 		}
 		return turn.NewSTUNConn(stream), nil
-	default:
-		pem, err := os.ReadFile(authority)
+	case "dtls":
+		roots, err := authorities(authority)
 		if err != nil {
 			return nil, err
 		}
-		roots := x509.NewCertPool()
-		roots.AppendCertsFromPEM(pem)
+		server, err := net.ResolveUDPAddr("udp", address)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := dtls.Dial("udp", server, &dtls.Config{RootCAs: roots, ServerName: "turn.test"})
+		if err != nil {
+			return nil, err
+		}
+		return datagrams{conn}, nil
+	default:
+		roots, err := authorities(authority)
+		if err != nil {
+			return nil, err
+		}
 		stream, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
 		if err != nil {
 			return nil, err
