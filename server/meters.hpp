@@ -32,7 +32,7 @@ struct EntranceMeters {
 struct Meters : EntranceMeters {
   std::uint64_t dtls_challenges = 0;  // HelloVerifyRequests
   std::uint64_t associations_accepted = 0;
-  std::uint64_t associations_refused = 0;  // over a limit
+  std::uint64_t associations_refused = 0;                       // over a limit
   std::uint64_t receive_overflows = 0;                          // SO_RXQ_OVFL, over all sockets
   std::array<std::uint64_t, round_bounds.size() + 1> rounds{};  // not cumulative
   double round_seconds = 0;                                     // sum

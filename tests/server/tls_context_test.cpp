@@ -41,8 +41,8 @@ TEST_CASE("nothing is compressed, renegotiated or taken early") {  // RFC 9325 Â
   const auto tls = load_tls_context(make_certificate(directory.path(), "good"));
   for (auto* const context : {tls->context.get(), tls->datagrams.get()}) {
     const auto options = SSL_CTX_get_options(context);
-    for (const auto option : {SSL_OP_NO_COMPRESSION, SSL_OP_NO_RENEGOTIATION,
-                              SSL_OP_CIPHER_SERVER_PREFERENCE}) {
+    for (const auto option :
+         {SSL_OP_NO_COMPRESSION, SSL_OP_NO_RENEGOTIATION, SSL_OP_CIPHER_SERVER_PREFERENCE}) {
       CHECK((options & option) != 0);
     }
     CHECK(SSL_CTX_get_max_early_data(context) == 0);
