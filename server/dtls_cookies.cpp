@@ -24,7 +24,8 @@ DtlsCookies::DtlsCookies(Random& random) : random_{random} {
 DtlsCookies::Cookie DtlsCookies::sign(const Key& key, const FiveTuple& client,
                                       const edge::HelloRandom& hello) {
   // Both addresses are of one family, so their lengths need no saying.
-  std::array<std::byte, 2 * (16 + 2) + std::tuple_size_v<edge::HelloRandom>> signed_octets{};
+  std::array<std::byte, std::size_t{2} * (16 + 2) + std::tuple_size_v<edge::HelloRandom>>
+      signed_octets{};
   std::byte* end = signed_octets.data();
   append(client.client, end);
   append(client.server, end);
