@@ -19,7 +19,7 @@ enum class Drop : std::uint8_t {
   not_a_request,      // a response or an error response: answering would loop
   unknown_method,     // RFC 8489 §6.3.1: discarded for indications
   unknown_attribute,  // comprehension-required in an indication, RFC 8489 §6.3.2
-  no_allocation,      // no such five-tuple, or a relay that is gone
+  no_allocation,      // no such five-tuple, a relay that is gone, or datagrams for one of TCP
   no_channel,         // ChannelData on an unbound or expired channel
   no_permission,      // RFC 8656 §9
   forbidden_peer,     // the peer policy
@@ -29,12 +29,13 @@ enum class Drop : std::uint8_t {
   send_queue_full,    // server: the socket or the stream's queue could take no more
   send_failed,        // server: the kernel refused (unreachable, not permitted, ...)
   icmp,               // an ICMP error of no use to the client, or one too many
+  connection_limit,   // a peer's TCP connection beyond what may be open
 };
-inline constexpr std::size_t drop_count = 15;
+inline constexpr std::size_t drop_count = 16;
 std::string_view name(Drop drop);
 
 // Index of a method in Counters::requests; the last slot is for every other method.
-inline constexpr std::size_t method_slots = 6;
+inline constexpr std::size_t method_slots = 8;
 std::size_t slot(stun::Method method);
 std::string_view method_name(std::size_t slot);
 
@@ -56,6 +57,11 @@ struct Counters {
   std::array<std::uint64_t, drop_count> drops{};
   Traffic client_to_peer;
   Traffic peer_to_client;
+  // Octets over data connections (RFC 6062), which have no packets.
+  std::uint64_t tcp_client_to_peer_bytes = 0;
+  std::uint64_t tcp_peer_to_client_bytes = 0;
+  std::uint64_t peer_connections_made = 0;      // by Connect
+  std::uint64_t peer_connections_accepted = 0;  // and told to the client
   std::uint64_t allocations_created = 0;
   std::uint64_t allocations_expired = 0;
   std::uint64_t quota_refused_user = 0;
@@ -69,6 +75,8 @@ struct Gauges {
   std::array<std::array<std::uint64_t, 2>, transport_count> allocations{};
   std::uint64_t permissions = 0;
   std::uint64_t channels = 0;
+  // By PeerConnection::State.
+  std::array<std::uint64_t, 3> peer_connections{};
 };
 
 }  // namespace yuelao::turn
