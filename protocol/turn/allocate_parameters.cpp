@@ -101,8 +101,9 @@ std::expected<std::optional<stun::EvenPort>, Refusal> even_port_of(const stun::M
 
 }  // namespace
 
-std::expected<AllocateParameters, Refusal> AllocateParameters::parse(
-    const stun::Message& message, const FiveTuple& client, Offer offer) {
+std::expected<AllocateParameters, Refusal> AllocateParameters::parse(const stun::Message& message,
+                                                                     const FiveTuple& client,
+                                                                     Offer offer) {
   const auto transport = choose_transport(message, client.transport, offer.tcp_relays);
   if (!transport) return std::unexpected{transport.error()};
   if (message.has(attribute::reservation_token.type)) return use_token(message);

@@ -107,9 +107,8 @@ struct Notice {
   Endpoint relayed;
   std::string user;
 };
-using Command =
-    std::variant<OpenRelay, OpenReserved, CloseRelay, CloseReserved, CloseClient, ConnectPeer,
-                 CancelConnect, BindPeer, ClosePeer, MoveClient, Notice>;
+using Command = std::variant<OpenRelay, OpenReserved, CloseRelay, CloseReserved, CloseClient,
+                             ConnectPeer, CancelConnect, BindPeer, ClosePeer, MoveClient, Notice>;
 
 // What the engine wants done, as values in the order they were decided. The server
 // gives an outbox with room to every entry of the engine, carries out the sends, then

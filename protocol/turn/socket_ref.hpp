@@ -46,6 +46,8 @@ struct SocketRef {
   // The two sides of a connection with a peer.
   static constexpr SocketRef peer(ConnectionId id) { return {Kind::peer, 0, id}; }
   static constexpr SocketRef client_data(ConnectionId id) { return {Kind::client_data, 0, id}; }
+  // Whether it is UDP's; the others are TCP's.
+  constexpr bool datagrams() const { return kind == Kind::listener || kind == Kind::relay; }
   friend constexpr auto operator<=>(SocketRef, SocketRef) = default;
 };
 
