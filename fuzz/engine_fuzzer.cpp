@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 using fuzz::promise;
 namespace attribute = stun::attribute;
 
-constexpr std::size_t client_count = 4;
+constexpr std::size_t client_count = 5;
 constexpr stun::Attribute<Bytes> password_algorithms{attribute::password_algorithms.type};
 
 IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
@@ -47,6 +47,10 @@ Options fuzz_options() {
   options.limits.allocations = 4;
   options.limits.permissions_per_allocation = 2;
   options.limits.channels_per_allocation = 2;
+  options.tcp_relays = true;
+  options.limits.peer_connections = 4;
+  options.limits.peer_connections_per_user = 3;
+  options.limits.peer_connections_per_allocation = 2;
   return options;
 }
 
@@ -97,12 +101,15 @@ class Driver {
     promise(quota_.total() == 0 && quota_.users() == 0 && quota_.prefixes() == 0,
             "what was counted is given back");
     promise(open_.empty(), "every relay that opened is closed");
+    promise(connections_.empty(), "every connection with a peer is closed");
+    promise(quota_.connections() == 0 && quota_.connected_users() == 0,
+            "what was counted of connections is given back");
     promise(held_.empty() && reservations_.size() == 0, "every reserved port is given back");
   }
 
  private:
   void step() {
-    switch (script_.choose(9)) {
+    switch (script_.choose(14)) {
       case 0:
         return request(stun::Method::allocate);
       case 1:
@@ -119,13 +126,23 @@ class Driver {
         return pass_time();
       case 7:
         return receive_error();
+      case 9:
+        return request(stun::Method::connect);
+      case 10:
+        return request(stun::Method::connection_bind);
+      case 11:
+        return accept_peer();
+      case 12:
+        return finish_connect();
+      case 13:
+        return end_connection();
       default:
         return anything();
     }
   }
 
   ClientPath path(unsigned client) const {
-    const bool stream = client == 3;
+    const bool stream = client >= 3;
     const auto socket = stream ? SocketRef::stream(client, 0) : SocketRef::listener(0);
     const auto transport = stream ? Transport::tcp : Transport::udp;
     const Endpoint from{address("7.7.7.7"), static_cast<std::uint16_t>(1000 + client)};
@@ -196,7 +213,6 @@ class Driver {
 
   void add_attributes(stun::MessageWriter& writer, stun::Method method) {
     if (method == stun::Method::allocate) {
-      writer.add(attribute::requested_transport, static_cast<std::uint8_t>(17));
       add_wishes(writer);
     }
     if (method == stun::Method::refresh && script_.choose(2) == 0) {
@@ -206,6 +222,14 @@ class Driver {
       const auto number = static_cast<std::uint16_t>(0x4000 + script_.choose(3));
       writer.add(attribute::channel_number, stun::ChannelNumber::from(number).value());
     }
+    if (method == stun::Method::connection_bind) {
+      // Now and then one that nobody has.
+      const auto known = connections_.begin();
+      const auto pick = script_.choose(5);
+      const bool none = pick >= connections_.size();
+      writer.add(attribute::connection_id, none ? pick : std::next(known, pick)->first);
+      return;
+    }
     if (method == stun::Method::refresh || method == stun::Method::allocate) {
       constexpr std::array lifetimes{0s, 1s, 700s, 5000s};
       if (const auto pick = script_.choose(6); pick < 4) {
@@ -213,7 +237,8 @@ class Driver {
       }
       return;
     }
-    const auto count = method == stun::Method::channel_bind ? 1 : script_.choose(4);
+    const bool one = method == stun::Method::channel_bind || method == stun::Method::connect;
+    const auto count = one ? 1 : script_.choose(4);
     for (unsigned i = 0; i < count; ++i) {
       writer.add(attribute::xor_peer_address, peers.at(script_.choose(peers.size())));
     }
@@ -221,7 +246,9 @@ class Driver {
 
   // Combinations that are refused too.
   void add_wishes(stun::MessageWriter& writer) {
-    const auto wishes = script_.choose(16);
+    const auto wishes = script_.choose(32);
+    writer.add(attribute::requested_transport,
+               static_cast<std::uint8_t>((wishes & 16U) != 0 ? 6 : 17));
     if ((wishes & 1U) != 0) {
       writer.add(attribute::requested_address_family, families.at(script_.choose(2)));
     }
@@ -268,8 +295,48 @@ class Driver {
     settle();
   }
 
+  void accept_peer() {
+    const RelayId relay{script_.choose(4), script_.choose(3)};
+    const auto peer = peers.at(script_.choose(peers.size()));
+    const auto id = engine_.on_peer_accepted(relay, peer, now_, out_);
+    promise(id.has_value() == !out_.sends().empty(), "a client is told of what is accepted");
+    if (id) {
+      promise(open_.contains(relay), "a relay that is open accepts");
+      promise(connections_.emplace(*id, Connection::pending).second, "a number is used once");
+    }
+    settle();
+  }
+
+  void finish_connect() {
+    for (auto& [id, state] : connections_) {
+      if (state != Connection::connecting) continue;
+      state = Connection::pending;
+      if (script_.choose(3) == 0) {
+        fail_connect(id);
+      } else {
+        engine_.on_peer_connected(id, {}, now_, out_);
+      }
+      break;
+    }
+    settle();
+  }
+  void fail_connect(ConnectionId id) {
+    connections_.erase(id);
+    engine_.on_peer_connected(id, std::unexpected{ConnectFailure::failed}, now_, out_);
+  }
+
+  void end_connection() {
+    for (const auto& [id, state] : connections_) {
+      if (state != Connection::bound) continue;
+      engine_.on_connection_ended(id);
+      connections_.erase(id);
+      break;
+    }
+    settle();
+  }
+
   void pass_time() {
-    constexpr std::array steps{1s, 299s, 300s, 600s, 3600s};
+    constexpr std::array steps{1s, 299s, 300s, 600s, 3600s, 30s};
     const auto time = steps.at(script_.choose(steps.size()));
     now_.steady += time;
     now_.wall += time;
@@ -289,16 +356,25 @@ class Driver {
 
   // As a shard does; the scripted world refuses a relay now and then.
   void settle() {
-    while (!out_.sends().empty() || !out_.commands().empty()) {
-      promise(out_.sends().size() <= 1, "an input is answered at most once");
-      promise(out_.handovers().empty(), "with one shard nothing is handed to another");
-      for (const auto& send : out_.sends()) check(send);
-      out_.clear_sends();
-      for (const auto& command : out_.take_commands()) carry_out(command);
+    take_sends();
+    while (!out_.commands().empty()) {
+      for (const auto& command : out_.take_commands()) {
+        carry_out(command);
+        take_sends();
+      }
     }
     promise(engine_.consistent(), "tables and counters agree");
     promise(engine_.allocation_count() + reservations_.size() == quota_.total(),
             "quota and tables agree");
+    promise(connections_.size() == quota_.connections(), "connections are counted");
+  }
+
+  // After each input.
+  void take_sends() {
+    promise(out_.sends().size() <= 1, "an input is answered at most once");
+    promise(out_.handovers().empty(), "with one shard nothing is handed to another");
+    for (const auto& send : out_.sends()) check(send);
+    out_.clear_sends();
   }
 
   // Who gives the right credentials is known, and told so in a way that he understands.
@@ -324,9 +400,36 @@ class Driver {
     if (const auto* relay = std::get_if<OpenRelay>(&command)) open(*relay);
     if (const auto* reserved = std::get_if<OpenReserved>(&command)) open(*reserved);
     if (const auto* close = std::get_if<CloseReserved>(&command)) held_.erase(close->token);
+    carry_out_connection(command);
     if (const auto* close = std::get_if<CloseRelay>(&command)) {
       promise(open_.erase(close->id) == 1, "a relay is closed once");
     }
+  }
+
+  void carry_out_connection(const Command& command) {
+    if (const auto* connect = std::get_if<ConnectPeer>(&command)) {
+      const auto verdict = PeerPolicy{options_.peers}.judge(connect->peer.address);
+      promise(
+          verdict == PeerPolicy::Verdict::allowed || directory_.takes_connections(connect->peer),
+          "only legal peers and relays of our own are connected to");
+      promise(open_.contains(connect->relay), "a relay that is open connects");
+      promise(connections_.emplace(connect->id, Connection::connecting).second,
+              "a number is used once");
+    }
+    if (const auto* late = std::get_if<CancelConnect>(&command)) {
+      promise(connections_.at(late->id) == Connection::connecting, "what is over is not cancelled");
+      fail_connect(late->id);
+    }
+    if (const auto* bind = std::get_if<BindPeer>(&command)) {
+      auto& state = connections_.at(bind->id);
+      promise(state == Connection::pending, "a connection is bound once");
+      promise(bind->stream.kind == SocketRef::Kind::stream, "data flow over streams alone");
+      state = Connection::bound;
+    }
+    if (const auto* close = std::get_if<ClosePeer>(&command)) {
+      promise(connections_.erase(close->id) == 1, "a connection is closed once");
+    }
+    promise(!std::holds_alternative<MoveClient>(command), "with one shard nobody moves");
   }
 
   void open(const OpenRelay& wanted) {
@@ -369,6 +472,8 @@ class Driver {
   Engine engine_{options_, {quota_, directory_, reservations_}, random_};
   Outbox out_;
   std::set<RelayId> open_;
+  enum class Connection : std::uint8_t { connecting, pending, bound };
+  std::map<ConnectionId, Connection> connections_;
   std::map<ReservationToken, Endpoint> held_;
   std::vector<ReservationToken> tokens_;  // all that there were
   std::uint32_t transaction_ = 0;
