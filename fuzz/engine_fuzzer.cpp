@@ -4,6 +4,8 @@
 #include <set>
 #include <vector>
 
+#include "fuzz/engine_connections.hpp"
+#include "fuzz/engine_script.hpp"
 #include "fuzz/promise.hpp"
 #include "protocol/stun/attributes.hpp"
 #include "protocol/stun/credentials.hpp"
@@ -24,66 +26,6 @@ namespace attribute = stun::attribute;
 
 constexpr std::size_t client_count = 5;
 constexpr stun::Attribute<Bytes> password_algorithms{attribute::password_algorithms.type};
-
-IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
-
-// Legal, forbidden and own peers, of both families.
-const std::array<Endpoint, 8> peers = {
-    Endpoint{address("1.1.1.1"), 1},     Endpoint{address("1.1.1.1"), 2},
-    Endpoint{address("9.9.9.9"), 9},     Endpoint{address("10.0.0.1"), 80},
-    Endpoint{address("5.5.5.5"), 50000}, Endpoint{address("5.5.5.5"), 22},
-    Endpoint{address("2600::1"), 1},     Endpoint{address("::1"), 1},
-};
-
-constexpr std::array families = {Family::ipv4, Family::ipv6};
-
-Options fuzz_options() {
-  Options options;
-  options.nonce_key = Secret{"0123456789abcdef0123456789abcdef"};
-  options.credentials.users = {{"alice", Secret{"wonderland"}}, {"bob", Secret{"builder"}}};
-  options.relay_addresses = {{address("5.5.5.5"), address("10.9.9.9")},
-                             {address("2600:5::5"), address("2600:5::5")}};
-  options.peers.own_addresses = {address("5.5.5.5"), address("10.9.9.9"), address("2600:5::5")};
-  options.limits.allocations = 4;
-  options.limits.permissions_per_allocation = 2;
-  options.limits.channels_per_allocation = 2;
-  options.tcp_relays = true;
-  options.limits.peer_connections = 4;
-  options.limits.peer_connections_per_user = 3;
-  options.limits.peer_connections_per_allocation = 2;
-  return options;
-}
-
-class CountingRandom final : public Random {
- public:
-  void fill(MutableBytes out) override {
-    for (auto& octet : out) octet = static_cast<std::byte>(next_++);
-  }
-
- private:
-  unsigned next_ = 0;
-};
-
-// The input as a source of choices; zeros once it is used up.
-class Script {
- public:
-  explicit Script(Bytes octets) : octets_{octets} {}
-  bool over() const { return octets_.empty(); }
-  unsigned choose(unsigned count) {
-    if (over()) return 0;
-    const auto value = std::to_integer<unsigned>(octets_[0]);
-    octets_ = octets_.subspan(1);
-    return value % count;
-  }
-  Bytes take(std::size_t size) {
-    const auto taken = octets_.first(std::min(size, octets_.size()));
-    octets_ = octets_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  Bytes octets_;
-};
 
 class Driver {
  public:
@@ -139,14 +81,6 @@ class Driver {
       default:
         return anything();
     }
-  }
-
-  ClientPath path(unsigned client) const {
-    const bool stream = client >= 3;
-    const auto socket = stream ? SocketRef::stream(client, 0) : SocketRef::listener(0);
-    const auto transport = stream ? Transport::tcp : Transport::udp;
-    const Endpoint from{address("7.7.7.7"), static_cast<std::uint16_t>(1000 + client)};
-    return {socket, {transport, from, {address("5.5.5.5"), 3478}}};
   }
 
   void request(stun::Method method) {
@@ -224,10 +158,7 @@ class Driver {
     }
     if (method == stun::Method::connection_bind) {
       // Now and then one that nobody has.
-      const auto known = connections_.begin();
-      const auto pick = script_.choose(5);
-      const bool none = pick >= connections_.size();
-      writer.add(attribute::connection_id, none ? pick : std::next(known, pick)->first);
+      writer.add(attribute::connection_id, connections_.pick(script_.choose(5)));
       return;
     }
     if (method == stun::Method::refresh || method == stun::Method::allocate) {
@@ -302,35 +233,26 @@ class Driver {
     promise(id.has_value() == !out_.sends().empty(), "a client is told of what is accepted");
     if (id) {
       promise(open_.contains(relay), "a relay that is open accepts");
-      promise(connections_.emplace(*id, Connection::pending).second, "a number is used once");
+      connections_.accept(*id);
     }
     settle();
   }
 
   void finish_connect() {
-    for (auto& [id, state] : connections_) {
-      if (state != Connection::connecting) continue;
-      state = Connection::pending;
-      if (script_.choose(3) == 0) {
-        fail_connect(id);
-      } else {
-        engine_.on_peer_connected(id, {}, now_, out_);
-      }
-      break;
+    if (const auto id = connections_.any(Connections::State::connecting)) {
+      const bool made = script_.choose(3) != 0;
+      connections_.outcome(*id, made);
+      std::expected<void, ConnectFailure> outcome;
+      if (!made) outcome = std::unexpected{ConnectFailure::failed};
+      engine_.on_peer_connected(*id, outcome, now_, out_);
     }
     settle();
   }
-  void fail_connect(ConnectionId id) {
-    connections_.erase(id);
-    engine_.on_peer_connected(id, std::unexpected{ConnectFailure::failed}, now_, out_);
-  }
 
   void end_connection() {
-    for (const auto& [id, state] : connections_) {
-      if (state != Connection::bound) continue;
-      engine_.on_connection_ended(id);
-      connections_.erase(id);
-      break;
+    if (const auto id = connections_.any(Connections::State::bound)) {
+      connections_.close(*id);
+      engine_.on_connection_ended(*id);
     }
     settle();
   }
@@ -408,27 +330,15 @@ class Driver {
 
   void carry_out_connection(const Command& command) {
     if (const auto* connect = std::get_if<ConnectPeer>(&command)) {
-      const auto verdict = PeerPolicy{options_.peers}.judge(connect->peer.address);
-      promise(
-          verdict == PeerPolicy::Verdict::allowed || directory_.takes_connections(connect->peer),
-          "only legal peers and relays of our own are connected to");
       promise(open_.contains(connect->relay), "a relay that is open connects");
-      promise(connections_.emplace(connect->id, Connection::connecting).second,
-              "a number is used once");
+      connections_.connect(*connect, options_.peers, directory_);
     }
     if (const auto* late = std::get_if<CancelConnect>(&command)) {
-      promise(connections_.at(late->id) == Connection::connecting, "what is over is not cancelled");
-      fail_connect(late->id);
+      connections_.cancel(late->id);
+      engine_.on_peer_connected(late->id, std::unexpected{ConnectFailure::timed_out}, now_, out_);
     }
-    if (const auto* bind = std::get_if<BindPeer>(&command)) {
-      auto& state = connections_.at(bind->id);
-      promise(state == Connection::pending, "a connection is bound once");
-      promise(bind->stream.kind == SocketRef::Kind::stream, "data flow over streams alone");
-      state = Connection::bound;
-    }
-    if (const auto* close = std::get_if<ClosePeer>(&command)) {
-      promise(connections_.erase(close->id) == 1, "a connection is closed once");
-    }
+    if (const auto* bind = std::get_if<BindPeer>(&command)) connections_.bind(*bind);
+    if (const auto* close = std::get_if<ClosePeer>(&command)) connections_.close(close->id);
     promise(!std::holds_alternative<MoveClient>(command), "with one shard nobody moves");
   }
 
@@ -472,8 +382,7 @@ class Driver {
   Engine engine_{options_, {quota_, directory_, reservations_}, random_};
   Outbox out_;
   std::set<RelayId> open_;
-  enum class Connection : std::uint8_t { connecting, pending, bound };
-  std::map<ConnectionId, Connection> connections_;
+  Connections connections_;
   std::map<ReservationToken, Endpoint> held_;
   std::vector<ReservationToken> tokens_;  // all that there were
   std::uint32_t transaction_ = 0;

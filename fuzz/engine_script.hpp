@@ -1,0 +1,84 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "protocol/bytes.hpp"
+#include "protocol/random.hpp"
+#include "protocol/turn/options.hpp"
+#include "protocol/turn/socket_ref.hpp"
+
+// What the engine's fuzzer plays with: peers, options, and its input as a source of choices.
+namespace yuelao::turn {
+
+inline IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
+
+// Legal, forbidden and own peers, of both families.
+inline const std::array<Endpoint, 8> peers = {
+    Endpoint{address("1.1.1.1"), 1},     Endpoint{address("1.1.1.1"), 2},
+    Endpoint{address("9.9.9.9"), 9},     Endpoint{address("10.0.0.1"), 80},
+    Endpoint{address("5.5.5.5"), 50000}, Endpoint{address("5.5.5.5"), 22},
+    Endpoint{address("2600::1"), 1},     Endpoint{address("::1"), 1},
+};
+
+inline constexpr std::array families = {Family::ipv4, Family::ipv6};
+
+inline Options fuzz_options() {
+  Options options;
+  options.nonce_key = Secret{"0123456789abcdef0123456789abcdef"};
+  options.credentials.users = {{"alice", Secret{"wonderland"}}, {"bob", Secret{"builder"}}};
+  options.relay_addresses = {{address("5.5.5.5"), address("10.9.9.9")},
+                             {address("2600:5::5"), address("2600:5::5")}};
+  options.peers.own_addresses = {address("5.5.5.5"), address("10.9.9.9"), address("2600:5::5")};
+  options.limits.allocations = 4;
+  options.limits.permissions_per_allocation = 2;
+  options.limits.channels_per_allocation = 2;
+  options.tcp_relays = true;
+  options.limits.peer_connections = 4;
+  options.limits.peer_connections_per_user = 3;
+  options.limits.peer_connections_per_allocation = 2;
+  return options;
+}
+
+class CountingRandom final : public Random {
+ public:
+  void fill(MutableBytes out) override {
+    for (auto& octet : out) octet = static_cast<std::byte>(next_++);
+  }
+
+ private:
+  unsigned next_ = 0;
+};
+
+// The input as a source of choices; zeros once it is used up.
+class Script {
+ public:
+  explicit Script(Bytes octets) : octets_{octets} {}
+  bool over() const { return octets_.empty(); }
+  unsigned choose(unsigned count) {
+    if (over()) return 0;
+    const auto value = std::to_integer<unsigned>(octets_[0]);
+    octets_ = octets_.subspan(1);
+    return value % count;
+  }
+  Bytes take(std::size_t size) {
+    const auto taken = octets_.first(std::min(size, octets_.size()));
+    octets_ = octets_.subspan(taken.size());
+    return taken;
+  }
+
+ private:
+  Bytes octets_;
+};
+
+// Two of the five clients come by TCP.
+inline ClientPath path(unsigned client) {
+  const bool stream = client >= 3;
+  const auto socket = stream ? SocketRef::stream(client, 0) : SocketRef::listener(0);
+  const auto transport = stream ? Transport::tcp : Transport::udp;
+  const Endpoint from{address("7.7.7.7"), static_cast<std::uint16_t>(1000 + client)};
+  return {socket, {transport, from, {address("5.5.5.5"), 3478}}};
+}
+
+}  // namespace yuelao::turn
