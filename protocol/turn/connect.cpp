@@ -121,7 +121,9 @@ std::optional<ConnectionId> Engine::on_peer_accepted(RelayId id, const Endpoint&
     return std::nullopt;
   };
   auto* const relay = allocations_.find(id);
-  if (relay == nullptr || !relay->open(now)) return refuse(Drop::no_allocation);
+  if (relay == nullptr || !relay->open(now) || relay->transport != RelayTransport::tcp) {
+    return refuse(Drop::no_allocation);
+  }
   const auto peer = directory_.to_advertised(source);
   if (relay->permission_for(peer.address, now) == nullptr) return refuse(Drop::no_permission);
   if (std::ranges::find(relay->connections, peer, &PeerConnection::peer) !=

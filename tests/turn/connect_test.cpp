@@ -309,6 +309,17 @@ TEST_CASE("a peer without a live permission is closed at once") {  // RFC 6062 �
   CHECK(world.drops(Drop::no_allocation) == 1);
 }
 
+TEST_CASE("a relay for UDP takes no connections") {  // RFC 6062 §5.1
+  World world{tcp_options()};
+  Client udp{world, "203.0.113.5:40000"};
+  udp.allocate();
+  udp.permit("192.0.9.1:1");
+  const auto accepted = world.peer_accepted(udp.relay, "192.0.9.1:4000");
+  CHECK_FALSE(accepted.id);
+  CHECK(accepted.sent.empty());
+  CHECK(world.drops(Drop::no_allocation) == 1);
+}
+
 TEST_CASE("ConnectionBind makes its stream the client's data connection") {  // RFC 6062 §5.4
   World world{tcp_options()};
   Control control{world};
