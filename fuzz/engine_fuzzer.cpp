@@ -4,9 +4,13 @@
 #include <set>
 #include <vector>
 
+#include "fuzz/discovery_promises.hpp"
+#include "fuzz/discovery_request.hpp"
 #include "fuzz/engine_connections.hpp"
-#include "fuzz/engine_script.hpp"
+#include "fuzz/engine_requests.hpp"
+#include "fuzz/engine_world.hpp"
 #include "fuzz/promise.hpp"
+#include "fuzz/script.hpp"
 #include "protocol/stun/attributes.hpp"
 #include "protocol/stun/credentials.hpp"
 #include "protocol/stun/integrity.hpp"
@@ -22,6 +26,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using fuzz::promise;
+using fuzz::Script;
 namespace attribute = stun::attribute;
 
 constexpr std::size_t client_count = 5;
@@ -29,7 +34,12 @@ constexpr stun::Attribute<Bytes> password_algorithms{attribute::password_algorit
 
 class Driver {
  public:
-  explicit Driver(Bytes input) : script_{input} {}
+  explicit Driver(Bytes input) : script_{input} {
+    for (std::uint32_t i = 0; i < sites.size(); ++i) {
+      engine_.add_listener(Transport::udp, SocketRef::listener(i), sites.at(i));
+      engine_.add_listener(Transport::tcp, {}, sites.at(i));
+    }
+  }
 
   void run() {
     while (!script_.over()) step();
@@ -51,7 +61,7 @@ class Driver {
 
  private:
   void step() {
-    switch (script_.choose(14)) {
+    switch (script_.choose(15)) {
       case 0:
         return request(stun::Method::allocate);
       case 1:
@@ -78,6 +88,8 @@ class Driver {
         return finish_connect();
       case 13:
         return end_connection();
+      case 14:
+        return discover_behavior();
       default:
         return anything();
     }
@@ -99,6 +111,21 @@ class Driver {
     expected_.reset();
   }
 
+  // RFC 5780 in every combination of its attributes, whole or not.
+  void discover_behavior() {
+    auto from = path(script_.choose(client_count));
+    if (from.tuple.transport == Transport::udp) {
+      const auto site = script_.choose(sites.size());
+      from.socket = SocketRef::listener(site);
+      from.tuple.server = sites.at(site);
+    }
+    std::array<std::byte, 4096> buffer{};
+    const auto request = fuzz::discovery_request(script_, buffer);
+    engine_.on_client_message(from, request, now_, out_);
+    for (const auto& send : out_.sends()) check_discovered(send, from, request);
+    settle();
+  }
+
   // In every way that RFC 8489 §9.2 knows, and now and then in none.
   void sign(stun::MessageWriter& writer, std::string_view user, const Endpoint& client) {
     const auto nonce =
@@ -116,7 +143,7 @@ class Driver {
     const std::string_view text{nonce.data(), nonce.size()};
     writer.add(attribute::realm, std::string_view{options_.realm}).add(attribute::nonce, text);
     const std::string_view password = user == "alice" ? "wonderland" : "builder";
-    if (way == 5) return add_anything(writer, {algorithm, user, options_.realm, password});
+    if (way == 5) return add_anything(writer, {algorithm, user, options_.realm, password}, script_);
 
     const bool chosen = way < 3 && stun::security_features_of(text).password_algorithms;
     const stun::LongTermKey key{chosen ? algorithm : stun::KeyAlgorithm::md5, user, options_.realm,
@@ -130,24 +157,9 @@ class Driver {
     if (way <= 1 || way == 3) writer.add_integrity_sha256(key.bytes());
   }
 
-  // What may be right by accident, and is signed.
-  void add_anything(stun::MessageWriter& writer, const stun::LongTermKey& key) {
-    const auto maybe = [&](stun::AttributeType type) {
-      if (script_.choose(2) == 0) {
-        writer.add(stun::Attribute<Bytes>{type}, script_.take(script_.choose(36)));
-      }
-    };
-    maybe(attribute::password_algorithms.type);
-    maybe(attribute::password_algorithm.type);
-    maybe(attribute::userhash.type);
-    maybe(attribute::message_integrity.type);
-    maybe(attribute::message_integrity_sha256.type);
-    writer.add_integrity_sha256(key.bytes(), 16 + 4 * script_.choose(5));
-  }
-
   void add_attributes(stun::MessageWriter& writer, stun::Method method) {
     if (method == stun::Method::allocate) {
-      add_wishes(writer);
+      add_wishes(writer, tokens_, script_);
     }
     if (method == stun::Method::refresh && script_.choose(2) == 0) {
       writer.add(attribute::requested_address_family, families.at(script_.choose(2)));
@@ -172,22 +184,6 @@ class Driver {
     const auto count = one ? 1 : script_.choose(4);
     for (unsigned i = 0; i < count; ++i) {
       writer.add(attribute::xor_peer_address, peers.at(script_.choose(peers.size())));
-    }
-  }
-
-  // Combinations that are refused too.
-  void add_wishes(stun::MessageWriter& writer) {
-    const auto wishes = script_.choose(32);
-    writer.add(attribute::requested_transport,
-               static_cast<std::uint8_t>((wishes & 16U) != 0 ? 6 : 17));
-    if ((wishes & 1U) != 0) {
-      writer.add(attribute::requested_address_family, families.at(script_.choose(2)));
-    }
-    if ((wishes & 2U) != 0) writer.add(attribute::additional_address_family, Family::ipv6);
-    if ((wishes & 4U) != 0) writer.add(attribute::even_port, {script_.choose(2) == 0});
-    if ((wishes & 8U) != 0 && !tokens_.empty()) {
-      const auto newest = tokens_.size() - 1 - script_.choose(4) % tokens_.size();
-      writer.add(attribute::reservation_token, tokens_.at(newest));
     }
   }
 

@@ -63,7 +63,8 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
       shards_{shared.shards},
       random_{random},
       authentication_{options},
-      policy_{options.peers} {
+      policy_{options.peers},
+      discovery_{options.behavior_discovery} {
   std::array<std::byte, 8> seed{};
   random_.fill(seed);
   indications_ = load_u64(seed);
@@ -99,7 +100,8 @@ void Engine::on_request(const Request& request, Now now, Outbox& out) {
   const auto& message = request.message;
   const auto to = ReplyTo::from(message);
   if (message.method() == stun::Method::binding) {
-    return reply(to, binding(request), request.path, nullptr, now, out);
+    const auto [answer, way] = binding(request);
+    return reply(to, answer, way, nullptr, now, out);
   }
   const bool known = message.method() == stun::Method::allocate ||
                      message.method() == stun::Method::connection_bind ||
@@ -167,7 +169,7 @@ void Engine::reply(const ReplyTo& to, const Answer& answer, const ClientPath& pa
                        .key = key};
   if (challenges(answer)) context.nonce = authentication_.nonce_for(path.tuple.client, now.wall);
   const auto message = encode_reply(to, answer, context, out.scratch());
-  if (message.empty()) return drop(Drop::too_large);
+  if (message.empty()) return drop(padded_to(answer) ? Drop::short_padding : Drop::too_large);
   out.send({.from = path.socket,
             .source = path.tuple.server.address,
             .to = path.tuple.client,

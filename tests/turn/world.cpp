@@ -145,7 +145,7 @@ void World::collect(std::vector<Sent>& sent) {
     Octets bytes{send.prefix.begin(), send.prefix.end()};
     bytes.insert(bytes.end(), send.payload.begin(), send.payload.end());
     bytes.resize(bytes.size() + send.padding);
-    sent.push_back({send.from, send.to, std::move(bytes), send.dont_fragment});
+    sent.push_back({send.from, send.to, std::move(bytes), send.dont_fragment, send.source});
   }
   out_.clear_sends();
 }

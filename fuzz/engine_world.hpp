@@ -1,15 +1,16 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
-#include "protocol/bytes.hpp"
+#include "protocol/endpoint.hpp"
 #include "protocol/random.hpp"
 #include "protocol/turn/options.hpp"
 #include "protocol/turn/socket_ref.hpp"
 
-// What the engine's fuzzer plays with: peers, options, and its input as a source of choices.
+// What surrounds the fuzzed engine.
 namespace yuelao::turn {
 
 inline IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
@@ -24,6 +25,16 @@ inline const std::array<Endpoint, 8> peers = {
 
 inline constexpr std::array families = {Family::ipv4, Family::ipv6};
 
+// Where behaviour discovery is served: a listener each, in this order.
+inline const std::array<Endpoint, 4> sites = {
+    Endpoint{address("5.5.5.5"), 3478},
+    Endpoint{address("5.5.5.5"), 3479},
+    Endpoint{address("5.5.5.6"), 3478},
+    Endpoint{address("5.5.5.6"), 3479},
+};
+// The answer to a Binding with nothing in it but FINGERPRINT, by RFC 5780 and IPv4.
+inline constexpr std::size_t bare_answer_bytes = 76;
+
 inline Options fuzz_options() {
   Options options;
   options.nonce_key = Secret{"0123456789abcdef0123456789abcdef"};
@@ -31,6 +42,8 @@ inline Options fuzz_options() {
   options.relay_addresses = {{address("5.5.5.5"), address("10.9.9.9")},
                              {address("2600:5::5"), address("2600:5::5")}};
   options.peers.own_addresses = {address("5.5.5.5"), address("10.9.9.9"), address("2600:5::5")};
+  options.behavior_discovery.addresses = {{address("5.5.5.5"), address("5.5.5.5")},
+                                          {address("5.5.5.6"), address("5.5.5.6")}};
   options.limits.allocations = 4;
   options.limits.permissions_per_allocation = 2;
   options.limits.channels_per_allocation = 2;
@@ -49,27 +62,6 @@ class CountingRandom final : public Random {
 
  private:
   unsigned next_ = 0;
-};
-
-// The input as a source of choices; zeros once it is used up.
-class Script {
- public:
-  explicit Script(Bytes octets) : octets_{octets} {}
-  bool over() const { return octets_.empty(); }
-  unsigned choose(unsigned count) {
-    if (over()) return 0;
-    const auto value = std::to_integer<unsigned>(octets_[0]);
-    octets_ = octets_.subspan(1);
-    return value % count;
-  }
-  Bytes take(std::size_t size) {
-    const auto taken = octets_.first(std::min(size, octets_.size()));
-    octets_ = octets_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  Bytes octets_;
 };
 
 // Two of the five clients come by TCP.
