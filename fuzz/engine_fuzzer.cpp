@@ -129,7 +129,7 @@ class Driver {
     const bool moved = send.to.port != from.tuple.client.port;
     promise(!moved || (asked.get(attribute::response_port) == send.to.port && send.to.port > 1023),
             "RESPONSE-PORT alone moves an answer, and to no port below 1024");
-    if (send.from.kind == SocketRef::Kind::stream) return;
+    if (send.from.kind != SocketRef::Kind::listener) return;
     promise(send.source == sites.at(send.from.index).address, "the address is the socket's");
     const bool told = answer.has(attribute::response_origin.type);
     promise(!told || answer.get(attribute::response_origin) == sites.at(send.from.index),
