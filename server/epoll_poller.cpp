@@ -39,6 +39,10 @@ std::error_code EpollPoller::add(int descriptor, turn::SocketRef ref) {
   return {errno, std::system_category()};
 }
 
+void EpollPoller::let_go(int descriptor, turn::SocketRef ref) {
+  control(epoll_, EPOLL_CTL_DEL, descriptor, 0, packed(ref));
+}
+
 void EpollPoller::watch(int descriptor, turn::SocketRef ref, Interest interest) {
   const std::uint32_t events = interest == Interest::read ? EPOLLIN : EPOLLIN | EPOLLOUT;
   control(epoll_, EPOLL_CTL_MOD, descriptor, events, packed(ref));

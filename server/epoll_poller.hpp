@@ -19,6 +19,7 @@ class EpollPoller final : public Poller {
 
   std::string_view name() const override { return "epoll"; }
   std::error_code add(int descriptor, turn::SocketRef ref) override;
+  void let_go(int descriptor, turn::SocketRef ref) override;
   void watch(int descriptor, turn::SocketRef ref, Interest interest) override;
   std::span<const Event> wait(std::chrono::milliseconds at_most) override;
   bool rung() const override { return rung_; }

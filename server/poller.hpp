@@ -59,6 +59,8 @@ class Poller {
   virtual std::error_code add(int descriptor, turn::SocketRef ref) = 0;
   // Before a UDP socket is closed. A stream leaves by being closed.
   virtual void remove(turn::SocketRef) {}
+  // Before another poller gets a UDP socket that stays open.
+  virtual void let_go(int /*descriptor*/, turn::SocketRef ref) { remove(ref); }
   // For a stream.
   virtual void watch(int descriptor, turn::SocketRef ref, Interest interest) = 0;
   // For a UDP socket that was disarmed. None of its ICMP errors may be waiting: they would keep

@@ -178,6 +178,21 @@ void RelaySockets::close(turn::RelayId id) {
   give_back({*std::exchange(slot.socket, std::nullopt), slot.home});
 }
 
+std::optional<RelaySockets::Relay> RelaySockets::give_away(turn::RelayId id) {
+  UdpSocket* const socket = find(id);
+  if (socket == nullptr) return std::nullopt;
+  around_.poller.let_go(socket->descriptor(), turn::SocketRef::relay(id));
+  Slot& slot = slots_[id.index];
+  return Relay{*std::exchange(slot.socket, std::nullopt), slot.home};
+}
+
+// The other shard's lists do not count here.
+std::expected<Endpoint, turn::RelayFailure> RelaySockets::take_over(turn::RelayId id, Relay relay) {
+  relay.socket.disarmed = false;
+  relay.socket.listed = false;
+  return keep(id, std::move(relay));
+}
+
 void RelaySockets::close_reserved(const turn::ReservationToken& token) {
   if (auto held = around_.reservations.take(token)) give_back(*std::move(held));
 }

@@ -44,6 +44,13 @@ class RelaySockets {
   std::expected<Endpoint, turn::RelayFailure> open_reserved(turn::RelayId id,
                                                             const turn::ReservationToken& token);
   void close(turn::RelayId id);
+
+  // An open relay with its port, on its way to another shard (RFC 8016).
+  using Relay = SharedReservations::Held;
+  // Empty where there is none of that number.
+  std::optional<Relay> give_away(turn::RelayId id);
+  std::expected<Endpoint, turn::RelayFailure> take_over(turn::RelayId id, Relay relay);
+
   // Does nothing when nothing is held under `token`.
   void close_reserved(const turn::ReservationToken& token);
   // Null when it is closed, or its number now belongs to another.

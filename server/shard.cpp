@@ -124,12 +124,42 @@ void Shard::snapshot(std::function<void(const ShardSnapshot&)> answer) {
 
 void Shard::serve_mailbox() {
   const Now now = read_clock();
-  mailbox_.take([&](const turn::Handover& handover) {
+  mailbox_.take([&](auto&& letter) {
     make_room();
-    engine_.on_handover(handover, now, outbox_);
+    take(std::forward<decltype(letter)>(letter), now);
+    // What goes on to another shard keeps its order: an allocation before its client's messages.
+    if (!outbox_.commands().empty()) settle(now);
   });
   settle(now);
   count_round(now.steady);
+}
+
+void Shard::take(const turn::Handover& handover, Now now) {
+  engine_.on_handover(handover, now, outbox_);
+}
+
+void Shard::take(const turn::Forward& forward, Now now) {
+  engine_.on_forward(forward, now, outbox_);
+}
+
+void Shard::take(const turn::Errand& errand, Now now) {
+  engine_.on_errand(errand, now, outbox_);
+  check_stream(errand.path, now);
+}
+
+void Shard::take(Removal removal, Now now) {
+  const auto path = removal.allocations.front().path;
+  for (auto& relay : removal.relays) arrived_relays_.push_back(std::move(relay));
+  engine_.on_arrival(std::move(removal.allocations), now, outbox_);
+  settle(now);
+  check_stream(path, now);
+}
+
+// It may have ended while the news of it was under way.
+void Shard::check_stream(const turn::ClientPath& path, Now now) {
+  const bool gone = path.socket.kind == SocketRef::Kind::stream && engine_.has_allocation(path) &&
+                    streams_.find(path.socket) == nullptr;
+  if (gone) engine_.on_client_closed(path, now, outbox_);
 }
 
 void Shard::make_room() {
@@ -146,7 +176,7 @@ void Shard::decide(Now now) {
     for (const SocketRef ref : std::exchange(ending_, {})) end_stream(ref, now);
     post_sends();
   }
-  if (drained_ && engine_.allocation_count() == 0) std::exchange(drained_, nullptr)();
+  if (drained_ && engine_.idle()) std::exchange(drained_, nullptr)();
 }
 
 void Shard::settle(Now now) {
@@ -165,7 +195,7 @@ void Shard::post_sends() {
     }
   }
   sender_.post();
-  flush_handovers();
+  flush_letters();
   flush_streams();
 }
 
@@ -192,13 +222,17 @@ void Shard::flush_streams() {
   writing_.clear();
 }
 
+void Shard::flush_letters() {
+  for (const turn::Errand& errand : outbox_.errands()) mailboxes_.of(errand.to).post(errand);
+  for (const turn::Handover& handover : outbox_.handovers()) post_letter(handover.shard, handover);
+  for (const turn::Forward& forward : outbox_.forwards()) post_letter(forward.to, forward);
+}
+
 // A full mailbox drops, as a full socket does.
-void Shard::flush_handovers() {
-  for (const turn::Handover& handover : outbox_.handovers()) {
-    if (mailboxes_.of(handover.shard).post(handover) == Mailbox::Posted::full) {
-      ++engine_.counters().drops[static_cast<std::size_t>(Drop::send_queue_full)];
-    }
-  }
+template <class Letter>
+void Shard::post_letter(turn::ShardNumber to, const Letter& letter) {
+  if (mailboxes_.of(to).post(letter) == Mailbox::Posted::posted) return;
+  ++engine_.counters().drops[static_cast<std::size_t>(Drop::send_queue_full)];
 }
 
 void Shard::send_to_stream(const turn::Send& send) {
@@ -243,6 +277,25 @@ void Shard::carry_out(const turn::CloseReserved& command, Now) {
 }
 
 void Shard::carry_out(const turn::CloseRelay& command, Now) { relays_.close(command.id); }
+
+void Shard::carry_out(const turn::Depart& command, Now) {
+  Removal removal{.allocations = command.allocations, .relays = {}};
+  for (const auto& allocation : command.allocations) {
+    if (auto relay = relays_.give_away(allocation.id)) removal.relays.push_back(*std::move(relay));
+  }
+  mailboxes_.of(command.to).post(std::move(removal));
+}
+
+void Shard::carry_out(const turn::TakeRelay& command, Now) {
+  const auto found = std::ranges::find_if(
+      arrived_relays_, [&](const auto& relay) { return relay.socket.local() == command.bound; });
+  if (found == arrived_relays_.end()) return engine_.on_relay_lost(command.id, outbox_);
+  auto relay = std::move(*found);
+  arrived_relays_.erase(found);
+  if (!relays_.take_over(command.id, std::move(relay))) {
+    engine_.on_relay_lost(command.id, outbox_);
+  }
+}
 
 void Shard::carry_out(const turn::CloseClient& command, Now now) {
   auto* const client = streams_.find(command.stream);

@@ -90,6 +90,11 @@ class Shard {
   void visit_stream(const Poller::Event& event, Now now);
   void take_messages(StreamClient& client, Bytes received, Now now);
   void serve_mailbox();
+  void take(const turn::Handover& handover, Now now);
+  void take(const turn::Forward& forward, Now now);
+  void take(const turn::Errand& errand, Now now);
+  void take(Removal removal, Now now);
+  void check_stream(const turn::ClientPath& path, Now now);
   void make_room();
   // Sends first, then the commands, whose outcomes may be sends and commands again. The last
   // sends are posted alone, and nothing may be decided before finish_sends().
@@ -99,7 +104,9 @@ class Shard {
   void post_sends();
   void finish_sends();
   void flush_sends();
-  void flush_handovers();
+  void flush_letters();
+  template <class Letter>
+  void post_letter(turn::ShardNumber to, const Letter& letter);
   void flush_streams();
   void send_to_stream(const turn::Send& send);
   void count_round(SteadyTime begin);
@@ -108,6 +115,8 @@ class Shard {
   void carry_out(const turn::OpenReserved& command, Now now);
   void carry_out(const turn::CloseRelay& command, Now now);
   void carry_out(const turn::CloseReserved& command, Now now);
+  void carry_out(const turn::Depart& command, Now now);
+  void carry_out(const turn::TakeRelay& command, Now now);
   void carry_out(const turn::CloseClient& command, Now now);
   void carry_out(const turn::Notice& command, Now now);
 
@@ -130,6 +139,7 @@ class Shard {
   Sender sender_{engine_.counters(), *poller_};
   std::vector<UdpSocket> listeners_;
   RelaySockets relays_;
+  std::vector<RelaySockets::Relay> arrived_relays_;  // that TakeRelay is yet to come for
   StreamClients streams_{*poller_};
   Received arrived_;                     // what the poller had received
   std::vector<turn::SocketRef> listed_;  // UDP sockets to look after, each once

@@ -23,11 +23,16 @@ struct AllocateParameters {
   std::optional<stun::ErrorCode> twin_refused{};
   Parity parity = Parity::any;
   bool reserve_next = false;  // the port above an even one
+  bool mobile = false;        // with a ticket (RFC 8016 §3.1.2)
 
   // `client` is the family of the client's address. Errors: the step's refusal.
   static std::expected<AllocateParameters, Refusal> parse(const stun::Message& message,
                                                           Family client,
                                                           const RelayDirectory& directory);
 };
+
+// Whether the client's address is the end of a Teredo (RFC 4380) or 6to4 (RFC 3056) tunnel, which
+// would carry a datagram to and fro between itself and this server (RFC 8656 §21.4).
+bool comes_from_tunnel(const IpAddress& client);
 
 }  // namespace yuelao::turn

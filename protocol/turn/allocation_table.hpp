@@ -46,6 +46,15 @@ class AllocationTable {
   Allocation& insert_twin(Allocation& first);
   // Its twin stays.
   void erase(RelayId id);
+  // Its client, whose path has no allocation of its own, is found by `next` too; a dual allocation
+  // moves as one. Replaces what was next before.
+  void expect(Allocation& allocation, const ClientPath& next);
+  // The client stays where it is.
+  void stay(Allocation& allocation);
+  // What was next is where the client is now.
+  void arrive(Allocation& allocation);
+  // Puts an allocation that another table had into the one that was inserted for it.
+  void fill(Allocation& allocation, Allocation&& from);
   // Notes that the allocation is open: its bound_endpoint() is known.
   void index_relay(const Allocation& allocation);
 

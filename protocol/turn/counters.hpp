@@ -29,8 +29,9 @@ enum class Drop : std::uint8_t {
   send_queue_full,    // server: the socket or the stream's queue could take no more
   send_failed,        // server: the kernel refused (unreachable, not permitted, ...)
   icmp,               // an ICMP error of no use to the client, or one too many
+  moving,             // about an allocation that is on its way from one shard to another
 };
-inline constexpr std::size_t drop_count = 15;
+inline constexpr std::size_t drop_count = 16;
 std::string_view name(Drop drop);
 
 // Index of a method in Counters::requests; the last slot is for every other method.
@@ -58,6 +59,7 @@ struct Counters {
   Traffic peer_to_client;
   std::uint64_t allocations_created = 0;
   std::uint64_t allocations_expired = 0;
+  std::uint64_t allocations_moved = 0;  // RFC 8016: whose client came from a new address
   std::uint64_t quota_refused_user = 0;
   std::uint64_t quota_refused_prefix = 0;
   std::uint64_t quota_refused_total = 0;
@@ -69,6 +71,7 @@ struct Gauges {
   std::array<std::array<std::uint64_t, 2>, transport_count> allocations{};
   std::uint64_t permissions = 0;
   std::uint64_t channels = 0;
+  std::uint64_t mobile = 0;  // allocations with a ticket (RFC 8016)
 };
 
 }  // namespace yuelao::turn

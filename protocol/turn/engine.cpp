@@ -61,7 +61,8 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
       shard_{shared.shard},
       random_{random},
       authentication_{options},
-      policy_{options.peers} {
+      policy_{options.peers},
+      tickets_{options.nonce_key} {
   std::array<std::byte, 8> seed{};
   random_.fill(seed);
   indications_ = load_u64(seed);
@@ -104,8 +105,12 @@ void Engine::on_request(const Request& request, Now now, Outbox& out) {
   // TURN has no RFC 3489 form (RFC 8656 §5).
   if (!known || message.transaction_id().classic()) return drop(Drop::unknown_method);
 
+  const auto ticket = ticket_in(message);
+  if (passes_on(request, ticket, now, out)) return;
+
   // One that has expired may go at any moment, and with it the name that the answer views.
-  const auto* allocation = allocations_.find(request.path);
+  const auto moving = ticket ? relays_of(*ticket, now) : ClientRelays{};
+  const auto* allocation = moving.none() ? allocations_.find(request.path) : &moving.any();
   std::optional<KnownUser> user;
   if (allocation != nullptr && !allocation->expired(now)) {
     user.emplace(allocation->user, allocation->key);
@@ -119,7 +124,11 @@ void Engine::on_request(const Request& request, Now now, Outbox& out) {
 Answer Engine::dispatch(const AuthenticatedRequest& request, Now now, Outbox& out) {
   const auto unknown = stun::unknown_required(request.message(), understood);
   if (!unknown.empty()) return Refusal{ErrorCode::unknown_attribute, unknown};
-  if (request.message().method() == stun::Method::allocate) return allocate(request, now, out);
+  const auto method = request.message().method();
+  if (method == stun::Method::allocate) return allocate(request, now, out);
+  // RFC 8016 §3.2.2: the ticket says which allocation it is, and not the five-tuple.
+  const bool moves = request.message().has(attribute::mobility_ticket.type);
+  if (method == stun::Method::refresh && moves) return move(request, now, out);
   return on_allocation(request, now, out);
 }
 
@@ -161,6 +170,13 @@ void Engine::reply(const ReplyTo& to, const Answer& answer, const ClientPath& pa
   if (challenges(answer)) context.nonce = authentication_.nonce_for(path.tuple.client, now.wall);
   const auto message = encode_reply(to, answer, context, out.scratch());
   if (message.empty()) return drop(Drop::too_large);
+  if (path.shard) {
+    return out.forward({.to = *path.shard,
+                        .from = shard_,
+                        .kind = Forward::Kind::reply,
+                        .path = {path.socket, path.tuple},
+                        .payload = out.keep(message.size())});
+  }
   out.send({.from = path.socket,
             .source = path.tuple.server.address,
             .to = path.tuple.client,
@@ -177,9 +193,20 @@ void Engine::count(stun::Method method, const Answer& answer) {
   }
 }
 
+// RFC 8016 §3.2.2: a client that closes the connection it moves away from has moved.
 void Engine::on_client_closed(const ClientPath& path, Now, Outbox& out) {
+  if (const auto expected = expected_.find(path); expected != expected_.end()) {
+    out.errand({expected->second, shard_, Errand::Kind::closed, path});
+    expected_.erase(expected);
+  }
   while (auto* const allocation = allocations_.find(path)) {
-    end(*allocation, Notice::Event::allocation_deleted, out);
+    if (allocation->next == path) {
+      allocations_.stay(*allocation);
+    } else if (allocation->next) {
+      finish_move(*allocation, out);
+    } else {
+      end(*allocation, Notice::Event::allocation_deleted, out);
+    }
   }
 }
 
@@ -219,7 +246,8 @@ void Engine::end(Allocation& allocation, Notice::Event event, Outbox& out) {
     out.command(CloseRelay{allocation.id});
     out.command(notice(allocation, event));
   }
-  quota_.release(allocation.user, allocation.path.tuple.client.address);
+  if (allocations_.twin(allocation) == nullptr) stay(allocation, out);
+  quota_.release(allocation.user, allocation.counted);
   allocations_.erase(allocation.id);
 }
 
@@ -258,6 +286,7 @@ Gauges Engine::gauges(Now now) const {
   Gauges gauges;
   allocations_.for_each([&](const Allocation& allocation) {
     if (!allocation.open(now)) return;
+    if (allocation.mobility) ++gauges.mobile;
     const auto transport = static_cast<std::size_t>(allocation.path.tuple.transport);
     ++gauges.allocations[transport][allocation.family == Family::ipv4 ? 0 : 1];
     const auto alive = [now](const auto& entry) { return now.steady < entry.expires; };
@@ -277,7 +306,11 @@ bool Engine::consistent() const {
     sound &= allocation.permissions.size() <= options_.limits.permissions_per_allocation;
     sound &= allocation.channels.size() <= options_.limits.channels_per_allocation;
     sound &= open || (allocation.permissions.empty() && allocation.channels.empty());
+    sound &= !allocation.path.shard && (!allocation.next || allocation.mobility);
   });
+  for (const auto& [path, owner] : expected_) {
+    sound &= owner != shard_ && !allocations_.contains(path);
+  }
   return sound;
 }
 

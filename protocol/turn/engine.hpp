@@ -5,6 +5,9 @@
 #include <expected>
 #include <optional>
 #include <span>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "protocol/bytes.hpp"
 #include "protocol/now.hpp"
@@ -22,6 +25,7 @@
 #include "protocol/turn/request.hpp"
 #include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
+#include "protocol/turn/ticket.hpp"
 
 namespace yuelao::turn {
 
@@ -57,6 +61,12 @@ class Engine {
   void on_peer_error(RelayId relay, const PeerError& error, Now now, Outbox& out);
   // What another shard's engine handed over to this one.
   void on_handover(const Handover& handover, Now now, Outbox& out);
+  void on_forward(const Forward& forward, Now now, Outbox& out);
+  void on_errand(const Errand& errand, Now now, Outbox& out);
+  // What another shard's engine let go with Depart. Its relays follow with TakeRelay.
+  void on_arrival(std::vector<Allocation> allocations, Now now, Outbox& out);
+  // The socket of TakeRelay is gone.
+  void on_relay_lost(RelayId relay, Outbox& out);
   // The outcome of OpenRelay or OpenReserved: the endpoint's address is RelayAddress::bound.
   void on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure> bound, Now now,
                        Outbox& out);
@@ -84,7 +94,11 @@ class Engine {
   // A dual allocation counts as two, also with the quota.
   std::size_t allocation_count() const { return allocations_.size(); }
   // A stream without one may be closed when it is idle.
-  bool has_allocation(const ClientPath& path) const { return allocations_.contains(path); }
+  bool has_allocation(const ClientPath& path) const {
+    return allocations_.contains(path) || expected_.contains(path);
+  }
+  // Whether it has nothing, and nothing is on its way to it.
+  bool idle() const { return allocations_.size() == 0 && expected_.empty(); }
 
   // True when the tables, counters and expiry agree with each other; for tests and fuzzing.
   bool consistent() const;
@@ -101,6 +115,7 @@ class Engine {
   Answer allocate_again(const Allocation& existing, const AuthenticatedRequest& request, Now now);
   Refusal refusal_while_draining(Family client) const;
   std::optional<Refusal> admit(const AuthenticatedRequest& request);
+  std::optional<Refusal> refusal_for(Admission admission);
   Answer open_relays(const AuthenticatedRequest& request, const AllocateParameters& parameters,
                      Now now, Outbox& out);
   Allocation& begin(const AuthenticatedRequest& request, Family family, Now now);
@@ -115,6 +130,31 @@ class Engine {
   void open(Allocation& allocation, const Endpoint& bound, Outbox& out);
   Answer refresh(const ClientRelays& relays, const AuthenticatedRequest& request, Now now,
                  Outbox& out);
+  struct Renewal {
+    ClientRelays relays;
+    std::chrono::seconds lifetime;  // 0: they end
+  };
+  std::expected<Renewal, Refusal> renewal_for(const ClientRelays& relays,
+                                              const stun::Message& message) const;
+  Answer renew(const Renewal& renewal, Now now, Outbox& out);
+  Answer move(const AuthenticatedRequest& request, Now now, Outbox& out);
+  std::optional<Ticket> ticket_in(const stun::Message& message) const;
+  ClientRelays relays_of(const Ticket& ticket, Now now);
+  std::optional<Refusal> recount(const ClientRelays& relays, const IpAddress& client);
+  void expect(Allocation& allocation, const AuthenticatedRequest& request, Now now, Outbox& out);
+  void stay(Allocation& allocation, Outbox& out);
+  void note_data_from(const ClientPath& path, Outbox& out);
+  void finish_move(Allocation& allocation, Outbox& out);
+  SealedTicket seal_ticket(const Allocation& allocation);
+
+  // Between two shards, while a client moves from one to the other.
+  bool passes_on(const Request& request, const std::optional<Ticket>& ticket, Now now, Outbox& out);
+  bool pass_on(const ClientPath& path, Bytes message, Outbox& out);
+  std::optional<ShardNumber> owner_of(const Ticket& ticket) const;
+  bool knows(const Ticket& ticket) const;
+  void on_returned(const Forward& forward, Now now, Outbox& out);
+  void depart(Allocation& allocation, Outbox& out);
+
   Answer create_permission(const ClientRelays& relays, const AuthenticatedRequest& request,
                            Now now);
   Answer bind_channel(const ClientRelays& relays, const AuthenticatedRequest& request, Now now);
@@ -158,6 +198,7 @@ class Engine {
   void grant(Allocation& allocation, const IpAddress& peer, Now now);
   bool bind(Allocation& allocation, stun::ChannelNumber number, const Endpoint& peer, Now now);
   void forget_forbidden_peers();
+  void judge_peers_again(Allocation& allocation) const;
 
   Options options_;
   Quota& quota_;
@@ -167,6 +208,7 @@ class Engine {
   Random& random_;
   Authentication authentication_;
   PeerPolicy policy_;
+  TicketSealer tickets_;
   AllocationTable allocations_;
   ExpiryWheel expiry_;
   struct Reserved {
@@ -174,6 +216,9 @@ class Engine {
     SteadyTime expires;
   };
   std::deque<Reserved> reserved_;  // by this engine, used since or not
+  // Paths of this shard that clients of other shards' allocations move to, and whose those are.
+  // One an allocation at most, so that the quota bounds them.
+  boost::unordered_flat_map<ClientPath, ShardNumber> expected_;
   Counters counters_;
   std::uint64_t indications_ = 0;  // seeded at random, counts Data indications
   bool draining_ = false;

@@ -9,6 +9,7 @@
 
 #include "protocol/bytes.hpp"
 #include "protocol/endpoint.hpp"
+#include "protocol/turn/allocation.hpp"
 #include "protocol/turn/counters.hpp"
 #include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
@@ -40,6 +41,36 @@ struct Handover {
   Bytes payload;
 };
 
+// A message of a client whose packets arrive in one shard while its allocation is in another
+// (RFC 8016), and what becomes of it: into on_forward() of that shard's engine. May get lost as a
+// datagram may; the payload lives as a Send's does.
+struct Forward {
+  enum class Kind : std::uint8_t {
+    message,   // from the client, for the shard that has the allocation
+    returned,  // the same, which has left from there meanwhile
+    reply,     // for the client
+  };
+  ShardNumber to;
+  ShardNumber from;
+  Kind kind;
+  ClientPath path;  // as the shard says it whose socket it is
+  Bytes payload;
+};
+
+// What another shard has to know of a client's path (RFC 8016): into on_errand() of its engine.
+// Never lost, and before any Forward that was given after it.
+struct Errand {
+  enum class Kind : std::uint8_t {
+    expect,  // the client moves to this path of yours; what comes from it is mine to decide
+    forget,  // it does not any more
+    closed,  // the path that you wait for is of no use
+  };
+  ShardNumber to;
+  ShardNumber from;
+  Kind kind;
+  ClientPath path;  // as the shard says it whose socket it is
+};
+
 // RFC 8656 §18.7: which ports will do for a relay.
 enum class Parity : std::uint8_t { any, even };
 
@@ -64,6 +95,18 @@ struct CloseReserved {
 struct CloseRelay {
   RelayId id;
 };
+// An allocation (two of a dual one) goes to another shard, into on_arrival() of its engine, and
+// with it the sockets of its relays. They are not this engine's any more.
+struct Depart {
+  ShardNumber to;
+  std::vector<Allocation> allocations;  // with the ids they had here
+};
+// The relay's socket has come with on_arrival(), and has this number now. Where it cannot be
+// served, on_relay_lost().
+struct TakeRelay {
+  RelayId id;
+  Endpoint bound;
+};
 // The client broke the protocol on a stream, or its allocation is gone for good.
 struct CloseClient {
   SocketRef stream;
@@ -71,15 +114,20 @@ struct CloseClient {
 // Something an operator may want in the log. Whether the endpoint and the user are
 // written depends on the log's privacy mode, which is the server's business.
 struct Notice {
-  enum class Event : std::uint8_t { allocation_created, allocation_deleted, allocation_expired };
+  enum class Event : std::uint8_t {
+    allocation_created,
+    allocation_deleted,
+    allocation_expired,
+    allocation_moved,  // the tuple is the new one
+  };
   Event event;
   std::uint64_t session = 0;  // meaningless outside the log
   FiveTuple tuple;
   Endpoint relayed;
   std::string user;
 };
-using Command =
-    std::variant<OpenRelay, OpenReserved, CloseRelay, CloseReserved, CloseClient, Notice>;
+using Command = std::variant<OpenRelay, OpenReserved, CloseRelay, CloseReserved, Depart, TakeRelay,
+                             CloseClient, Notice>;
 
 // What the engine wants done, as values in the order they were decided. The server
 // gives an outbox with room to every entry of the engine, carries out the sends, then
@@ -87,7 +135,7 @@ using Command =
 class Outbox {
  public:
   // Sends before the outbox must be flushed, and the octets composed messages may
-  // take. Every entry of the engine needs at most one send or handover, and
+  // take. Every entry of the engine needs at most one send, handover or forward, and
   // `message_limit` octets.
   static constexpr std::size_t send_limit = 64;
   static constexpr std::size_t message_limit = 1536;
@@ -95,14 +143,15 @@ class Outbox {
   Outbox();
 
   bool has_room() const {
-    return sends_.size() + handovers_.size() < send_limit &&
+    return sends_.size() + handovers_.size() + forwards_.size() < send_limit &&
            scratch_used_ + message_limit <= scratch_limit;
   }
   std::span<const Send> sends() const { return sends_; }
   std::span<const Handover> handovers() const { return handovers_; }
+  std::span<const Forward> forwards() const { return forwards_; }
+  std::span<const Errand> errands() const { return errands_; }
   std::span<const Command> commands() const { return commands_; }
-  // Forgets sends, handovers, commands and composed octets; drops stay counted with the
-  // engine.
+  // Forgets everything; drops stay counted with the engine.
   void clear();
   // The same, but keeps the commands.
   void clear_sends();
@@ -113,6 +162,8 @@ class Outbox {
   Bytes keep(std::size_t size);  // the first `size` of them stay until clear()
   void send(const Send& send) { sends_.push_back(send); }
   void hand_over(const Handover& handover) { handovers_.push_back(handover); }
+  void forward(const Forward& forward) { forwards_.push_back(forward); }
+  void errand(const Errand& errand) { errands_.push_back(errand); }
   void command(Command command) { commands_.push_back(std::move(command)); }
 
  private:
@@ -120,6 +171,8 @@ class Outbox {
 
   std::vector<Send> sends_;
   std::vector<Handover> handovers_;
+  std::vector<Forward> forwards_;
+  std::vector<Errand> errands_;
   std::vector<Command> commands_;
   std::unique_ptr<std::byte[]> scratch_;
   std::size_t scratch_used_ = 0;

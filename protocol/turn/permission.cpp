@@ -96,16 +96,18 @@ void Engine::grant(Allocation& allocation, const IpAddress& peer, Now now) {
 
 // After new peer rules: what they forbid ends at once, also where it was granted before.
 void Engine::forget_forbidden_peers() {
-  allocations_.for_each([this](Allocation& allocation) {
-    std::erase_if(allocation.permissions, [this](const Permission& permission) {
-      return !permits_address(permission.peer);
-    });
-    for (auto& permission : allocation.permissions) {
-      permission.live_relays_only = live_relays_only(permission.peer);
-    }
-    std::erase_if(allocation.channels, [this](const ChannelBinding& channel) {
-      return !permits_address(channel.peer.address);
-    });
+  allocations_.for_each([this](Allocation& allocation) { judge_peers_again(allocation); });
+}
+
+void Engine::judge_peers_again(Allocation& allocation) const {
+  std::erase_if(allocation.permissions,
+                [this](const Permission& permission) { return !permits_address(permission.peer); });
+  for (auto& permission : allocation.permissions) {
+    permission.live_relays_only = live_relays_only(permission.peer);
+    permission.here = directory_.has(permission.peer);
+  }
+  std::erase_if(allocation.channels, [this](const ChannelBinding& channel) {
+    return !permits_address(channel.peer.address);
   });
 }
 

@@ -21,6 +21,9 @@ class Quota {
   // On `admitted` the allocation is counted until release() with the same arguments.
   virtual Admission admit(std::string_view user, const IpAddress& client) = 0;
   virtual void release(std::string_view user, const IpAddress& client) = 0;
+  // Counts as many allocations of a client, admitted before, under another of its addresses; all
+  // or none. No other limit is asked: at no time are they counted twice, or not at all.
+  virtual Admission move(const IpAddress& from, const IpAddress& to, std::uint32_t count) = 0;
 };
 
 // The counting itself, for one thread.
@@ -32,6 +35,7 @@ class QuotaLedger final : public Quota {
 
   Admission admit(std::string_view user, const IpAddress& client) override;
   void release(std::string_view user, const IpAddress& client) override;
+  Admission move(const IpAddress& from, const IpAddress& to, std::uint32_t count) override;
 
   std::uint64_t total() const { return total_; }
   std::size_t users() const { return by_user_.size(); }

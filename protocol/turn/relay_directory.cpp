@@ -60,10 +60,19 @@ Endpoint RelayDirectory::add(const Endpoint& bound, ShardNumber shard) {
   return {entry->address.advertised, bound.port};
 }
 
+void RelayDirectory::move(const Endpoint& advertised, const IpAddress& bound, ShardNumber shard) {
+  note(advertised, bound, static_cast<std::uint8_t>(shard + 1));
+}
+
 void RelayDirectory::remove(const Endpoint& advertised, const IpAddress& bound) {
+  note(advertised, bound, 0);
+}
+
+void RelayDirectory::note(const Endpoint& advertised, const IpAddress& bound, std::uint8_t owner) {
   const auto entry =
       std::ranges::find(entries_, RelayAddress{advertised.address, bound}, &Entry::address);
-  if (entry != entries_.end()) (*entry->ports)[advertised.port].store(0, std::memory_order_relaxed);
+  if (entry == entries_.end()) return;
+  (*entry->ports)[advertised.port].store(owner, std::memory_order_relaxed);
 }
 
 std::optional<ShardNumber> RelayDirectory::owner(const Endpoint& peer) const {

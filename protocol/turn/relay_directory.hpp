@@ -33,6 +33,8 @@ class RelayDirectory {
 
   // Notes a relay that `shard` opened on `bound`; the address its client is told.
   Endpoint add(const Endpoint& bound, ShardNumber shard);
+  // The same relay lives in `shard` from now on. `advertised` as in remove().
+  void move(const Endpoint& advertised, const IpAddress& bound, ShardNumber shard);
   // `advertised` is what add() gave for a relay on `bound`.
   void remove(const Endpoint& advertised, const IpAddress& bound);
   // `peer` may name the advertised or the bound address.
@@ -72,6 +74,8 @@ class RelayDirectory {
     bool live(std::uint16_t port) const { return at(port) != 0; }
     bool idle() const;
   };
+
+  void note(const Endpoint& advertised, const IpAddress& bound, std::uint8_t owner);
 
   // The entry that answers for `peer`: where its port is live, else a current one.
   template <class Matches>

@@ -14,6 +14,7 @@
 #include "protocol/turn/options.hpp"
 #include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
+#include "protocol/turn/ticket.hpp"
 
 namespace yuelao::turn {
 
@@ -57,6 +58,7 @@ struct Success {
   std::optional<RefusedFamily> refused_family{};
   std::optional<std::chrono::seconds> lifetime{};
   std::optional<ReservationToken> reservation{};
+  std::optional<SealedTicket> ticket{};
 };
 // 401 and 438 get a challenge (REALM, NONCE, PASSWORD-ALGORITHMS) from the encoder, 300
 // the other server.

@@ -2,6 +2,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 
 #include "protocol/endpoint.hpp"
 
@@ -40,6 +41,9 @@ struct SocketRef {
 struct ClientPath {
   SocketRef socket;
   FiveTuple tuple;
+  // Whose socket it is, where that is not the engine's own shard: of a client that moves between
+  // two (RFC 8016). Empty for all that comes in.
+  std::optional<ShardNumber> shard{};
 
   friend constexpr bool operator==(const ClientPath&, const ClientPath&) = default;
 };

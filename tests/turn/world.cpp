@@ -66,6 +66,23 @@ std::vector<Sent> World::handover(const HandedOver& letter) {
   return finish();
 }
 
+std::vector<Sent> World::forward(const Forwarded& message) {
+  auto letter = message.letter;
+  letter.payload = message.payload;
+  engine.on_forward(letter, now, out_);
+  return finish();
+}
+
+std::vector<Sent> World::errand(const Errand& errand) {
+  engine.on_errand(errand, now, out_);
+  return finish();
+}
+
+std::vector<Sent> World::arrival(const Depart& depart) {
+  engine.on_arrival(depart.allocations, now, out_);
+  return finish();
+}
+
 std::vector<Sent> World::relay_opened(RelayId id, std::expected<Endpoint, RelayFailure> outcome) {
   if (outcome) opened.push_back(id);
   engine.on_relay_opened(id, outcome, now, out_);
@@ -106,8 +123,13 @@ void World::readdress(const Options& options) {
 // As a shard does: sends first, then commands, whose outcomes may send again.
 std::vector<Sent> World::finish() {
   std::vector<Sent> sent;
-  while (!out_.sends().empty() || !out_.handovers().empty() || !out_.commands().empty()) {
-    CHECK(out_.sends().size() + out_.handovers().size() <= 1);
+  while (!out_.sends().empty() || !out_.handovers().empty() || !out_.forwards().empty() ||
+         !out_.errands().empty() || !out_.commands().empty()) {
+    CHECK(out_.sends().size() + out_.handovers().size() + out_.forwards().size() <= 1);
+    errands.insert(errands.end(), out_.errands().begin(), out_.errands().end());
+    for (const auto& forward : out_.forwards()) {
+      forwarded.push_back({forward, {forward.payload.begin(), forward.payload.end()}});
+    }
     for (const auto& [shard, relay, source, payload] : out_.handovers()) {
       handed_over.push_back({shard, relay, source, {payload.begin(), payload.end()}});
     }
@@ -131,6 +153,11 @@ void World::carry_out(const Command& command) {
   if (const auto* close = std::get_if<CloseReserved>(&command)) {
     held.erase(close->token);
     closed_reserved.push_back(close->token);
+  }
+  if (const auto* depart = std::get_if<Depart>(&command)) departed.push_back(*depart);
+  if (const auto* take = std::get_if<TakeRelay>(&command)) {
+    opened.push_back(take->id);
+    taken_over.push_back(take->bound);
   }
   if (const auto* notice = std::get_if<Notice>(&command)) notices.push_back(*notice);
 }

@@ -64,6 +64,12 @@ struct HandedOver {
   Octets payload;
 };
 
+// As Forward, with a payload of its own.
+struct Forwarded {
+  Forward letter;
+  Octets payload;
+};
+
 class World {
  public:
   explicit World(const Options& options = default_options());
@@ -75,6 +81,9 @@ class World {
   std::vector<Sent> from_peer(RelayId relay, const Endpoint& peer, std::string_view payload);
   std::vector<Sent> peer_error(RelayId relay, const PeerError& error);
   std::vector<Sent> handover(const HandedOver& letter);
+  std::vector<Sent> forward(const Forwarded& message);
+  std::vector<Sent> errand(const Errand& errand);
+  std::vector<Sent> arrival(const Depart& depart);
   std::vector<Sent> relay_opened(RelayId id, std::expected<Endpoint, RelayFailure> outcome);
   void client_closed(const ClientPath& path);
   // Moves both clocks, and lets the engine give back what has expired.
@@ -110,6 +119,10 @@ class World {
   std::vector<ReservationToken> closed_reserved;
   std::vector<Notice> notices;
   std::vector<HandedOver> handed_over;
+  std::vector<Forwarded> forwarded;
+  std::vector<Errand> errands;
+  std::vector<Depart> departed;
+  std::vector<Endpoint> taken_over;  // relays that came from another shard, as bound
 
  private:
   std::vector<Sent> finish();
