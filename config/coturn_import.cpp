@@ -167,6 +167,11 @@ constexpr std::array importers{
     Importer{
         "min-port",
         [](I import, O option) { return relay_port(import, option, import.first_relay_port); }},
+    Importer{"mobility",
+             [](I import, O option) -> Done {
+               import.mobility = coturn_flag(option.value);
+               return {};
+             }},
     Importer{"no-tcp",
              [](I import, O option) -> Done {
                import.tcp = !coturn_flag(option.value);
