@@ -24,13 +24,15 @@ inline std::vector<ShardSnapshot> sample_shards() {
   counters.peer_to_client = {next + 2, next + 3};
   next += 4;
   for (auto* counter :
-       {&counters.allocations_created, &counters.allocations_expired, &counters.quota_refused_user,
-        &counters.quota_refused_prefix, &counters.quota_refused_total}) {
+       {&counters.allocations_created, &counters.allocations_expired, &counters.allocations_moved,
+        &counters.quota_refused_user, &counters.quota_refused_prefix,
+        &counters.quota_refused_total}) {
     *counter = next++;
   }
   for (auto& families : shard.gauges.allocations) fill(families);
   shard.gauges.permissions = next++;
   shard.gauges.channels = next++;
+  shard.gauges.mobile = next++;
   auto& meters = shard.meters;
   for (auto* meter : {&meters.receive_overflows, &meters.connections_accepted,
                       &meters.connections_refused, &meters.connections_open,
