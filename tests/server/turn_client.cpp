@@ -44,6 +44,31 @@ std::optional<Endpoint> TurnClient::allocate() {
   return relayed ? std::optional{*relayed} : std::nullopt;
 }
 
+std::optional<Endpoint> TurnClient::allocate_mobile() {
+  const auto answer = request(Method::allocate, [](stun::MessageWriter& writer) {
+    writer.add(attribute::requested_transport, udp_protocol)
+        .add(attribute::mobility_ticket, Bytes{});
+  });
+  keep_ticket(answer);
+  if (!answer) return std::nullopt;
+  const auto relayed = stun::Message::parse(*answer)->get(attribute::xor_relayed_address);
+  return relayed ? std::optional{*relayed} : std::nullopt;
+}
+
+bool TurnClient::move_with(Bytes ticket) {
+  const auto answer = request(Method::refresh, [&](stun::MessageWriter& writer) {
+    writer.add(attribute::mobility_ticket, ticket);
+  });
+  keep_ticket(answer);
+  return answer.has_value();
+}
+
+void TurnClient::keep_ticket(const std::optional<Octets>& answer) {
+  if (!answer) return;
+  const auto ticket = stun::Message::parse(*answer)->value_of(attribute::mobility_ticket.type);
+  if (ticket) ticket_ = to_octets(*ticket);
+}
+
 bool TurnClient::refresh(std::chrono::seconds lifetime) {
   return request(Method::refresh,
                  [&](stun::MessageWriter& writer) { writer.add(attribute::lifetime, lifetime); })

@@ -25,6 +25,10 @@ class TurnClient {
   // The relayed address, or empty: error() says why.
   std::optional<Endpoint> allocate();
   bool refresh(std::chrono::seconds lifetime);
+  // The same with a mobility ticket (RFC 8016), which is taken and given back as it is.
+  std::optional<Endpoint> allocate_mobile();
+  bool move_with(Bytes ticket);
+  const Octets& ticket() const { return ticket_; }
   bool permit(const Endpoint& peer);
   bool bind_channel(std::uint16_t number, const Endpoint& peer);
   void send(std::uint16_t channel, std::string_view text);
@@ -42,6 +46,7 @@ class TurnClient {
   std::optional<Octets> request(stun::Method method, const Compose& compose);
   std::optional<Octets> ask(stun::Method method, const Compose& compose);
   std::optional<Octets> answer_to(const stun::TransactionId& id);
+  void keep_ticket(const std::optional<Octets>& answer);
   bool take_challenge(const stun::Message& answer);
 
   Wire& wire_;
@@ -49,6 +54,7 @@ class TurnClient {
   std::string password_;
   std::string realm_;
   std::string nonce_;
+  Octets ticket_;
   int error_ = 0;
 };
 
