@@ -1,108 +1,35 @@
-#include <array>
-#include <map>
-#include <optional>
-#include <set>
-#include <vector>
+#include "fuzz/engine_world.hpp"
 
-#include "fuzz/promise.hpp"
-#include "protocol/stun/attributes.hpp"
-#include "protocol/stun/credentials.hpp"
-#include "protocol/stun/integrity.hpp"
-#include "protocol/stun/message_writer.hpp"
-#include "protocol/stun/security_features.hpp"
-#include "protocol/turn/engine.hpp"
-
-// Drives one engine with a script of requests, data, time and world events read from
-// the input, beside a model of who may talk to whom, and checks the engine's promises
+// Drives the engines of two shards with a script of requests, data, time and world events read
+// from the input, beside a model of who may talk to whom, and checks the engine's promises
 // (ARCHITECTURE.md) after every step.
-namespace yuelao::turn {
+namespace yuelao::turn::fuzzed {
 namespace {
 
-using namespace std::chrono_literals;
-using fuzz::promise;
-namespace attribute = stun::attribute;
-
-constexpr std::size_t client_count = 4;
-constexpr stun::Attribute<Bytes> password_algorithms{attribute::password_algorithms.type};
-
-IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
-
-// Legal, forbidden and own peers, of both families.
-const std::array<Endpoint, 8> peers = {
-    Endpoint{address("1.1.1.1"), 1},     Endpoint{address("1.1.1.1"), 2},
-    Endpoint{address("9.9.9.9"), 9},     Endpoint{address("10.0.0.1"), 80},
-    Endpoint{address("5.5.5.5"), 50000}, Endpoint{address("5.5.5.5"), 22},
-    Endpoint{address("2600::1"), 1},     Endpoint{address("::1"), 1},
-};
-
-constexpr std::array families = {Family::ipv4, Family::ipv6};
-
-Options fuzz_options() {
-  Options options;
-  options.nonce_key = Secret{"0123456789abcdef0123456789abcdef"};
-  options.credentials.users = {{"alice", Secret{"wonderland"}}, {"bob", Secret{"builder"}}};
-  options.relay_addresses = {{address("5.5.5.5"), address("10.9.9.9")},
-                             {address("2600:5::5"), address("2600:5::5")}};
-  options.peers.own_addresses = {address("5.5.5.5"), address("10.9.9.9"), address("2600:5::5")};
-  options.limits.allocations = 4;
-  options.limits.permissions_per_allocation = 2;
-  options.limits.channels_per_allocation = 2;
-  return options;
-}
-
-class CountingRandom final : public Random {
+class Driver : private World {
  public:
-  void fill(MutableBytes out) override {
-    for (auto& octet : out) octet = static_cast<std::byte>(next_++);
-  }
-
- private:
-  unsigned next_ = 0;
-};
-
-// The input as a source of choices; zeros once it is used up.
-class Script {
- public:
-  explicit Script(Bytes octets) : octets_{octets} {}
-  bool over() const { return octets_.empty(); }
-  unsigned choose(unsigned count) {
-    if (over()) return 0;
-    const auto value = std::to_integer<unsigned>(octets_[0]);
-    octets_ = octets_.subspan(1);
-    return value % count;
-  }
-  Bytes take(std::size_t size) {
-    const auto taken = octets_.first(std::min(size, octets_.size()));
-    octets_ = octets_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  Bytes octets_;
-};
-
-class Driver {
- public:
-  explicit Driver(Bytes input) : script_{input} {}
+  explicit Driver(Bytes input) : World{input} {}
 
   void run() {
     while (!script_.over()) step();
-    engine_.advance(now_, out_);
-    settle();
+    advance();
+    deliver_all();
     // After the last lifetime every table is empty, of reservations too.
     now_.steady += options_.maximum_lifetime + 2s;
-    engine_.advance(now_, out_);
-    settle();
-    promise(engine_.allocation_count() == 0, "nothing outlives its lifetime");
+    advance();
+    deliver_all();
+    for (const auto& shard : shards_) {
+      promise(shard->engine.idle(), "nothing outlives its lifetime");
+    }
     promise(quota_.total() == 0 && quota_.users() == 0 && quota_.prefixes() == 0,
             "what was counted is given back");
-    promise(open_.empty(), "every relay that opened is closed");
+    promise(open_count() == 0, "every relay that opened is closed");
     promise(held_.empty() && reservations_.size() == 0, "every reserved port is given back");
   }
 
  private:
   void step() {
-    switch (script_.choose(9)) {
+    switch (script_.choose(10)) {
       case 0:
         return request(stun::Method::allocate);
       case 1:
@@ -119,6 +46,8 @@ class Driver {
         return pass_time();
       case 7:
         return receive_error();
+      case 8:
+        return deliver(script_.choose(shard_count));
       default:
         return anything();
     }
@@ -133,7 +62,9 @@ class Driver {
   }
 
   void request(stun::Method method) {
-    const auto from = path(script_.choose(client_count));
+    const auto client = script_.choose(client_count);
+    const auto from = path(client);
+    auto& shard = shard_of(client);
     const bool alice = script_.choose(8) != 7;
     const std::string_view user = alice ? "alice" : "bob";
     std::array<std::byte, 12> id{};
@@ -143,9 +74,20 @@ class Driver {
                                stun::TransactionId::from_random(id)};
     add_attributes(writer, method);
     sign(writer, user, from.tuple.client);
-    engine_.on_client_message(from, writer.finish(), now_, out_);
-    settle();
+    const auto message = writer.finish();
+    if (method == stun::Method::refresh && script_.choose(4) == 0)
+      repeated_[client] = {message.begin(), message.end()};
+    shard.engine.on_client_message(from, message, now_, shard.out);
+    settle(shard);
     expected_.reset();
+  }
+
+  // A Refresh that was sent before, as it was: its ticket may be spent.
+  void repeat() {
+    const auto client = script_.choose(client_count);
+    auto& shard = shard_of(client);
+    shard.engine.on_client_message(path(client), repeated_.at(client), now_, shard.out);
+    settle(shard);
   }
 
   // In every way that RFC 8489 §9.2 knows, and now and then in none.
@@ -199,6 +141,13 @@ class Driver {
       writer.add(attribute::requested_transport, static_cast<std::uint8_t>(17));
       add_wishes(writer);
     }
+    if (method == stun::Method::refresh && !tickets_.empty() && script_.choose(2) == 0) {
+      // The newest, mostly.
+      const auto newest = tickets_.size() - 1 - script_.choose(3) % tickets_.size();
+      auto ticket = tickets_.at(newest);
+      if (script_.choose(8) == 7) ticket.at(script_.choose(ticket.size())) ^= std::byte{1};
+      writer.add(attribute::mobility_ticket, Bytes{ticket});
+    }
     if (method == stun::Method::refresh && script_.choose(2) == 0) {
       writer.add(attribute::requested_address_family, families.at(script_.choose(2)));
     }
@@ -221,6 +170,7 @@ class Driver {
 
   // Combinations that are refused too.
   void add_wishes(stun::MessageWriter& writer) {
+    if (script_.choose(2) == 0) writer.add(attribute::mobility_ticket, Bytes{});
     const auto wishes = script_.choose(16);
     if ((wishes & 1U) != 0) {
       writer.add(attribute::requested_address_family, families.at(script_.choose(2)));
@@ -234,38 +184,43 @@ class Driver {
   }
 
   void send_to_peer() {
-    const auto from = path(script_.choose(client_count));
+    const auto client = script_.choose(client_count);
+    const auto from = path(client);
+    auto& shard = shard_of(client);
     std::array<std::byte, 256> buffer{};
     if (script_.choose(2) == 0) {
       store_u16(buffer, static_cast<std::uint16_t>(0x4000 + script_.choose(3)));
-      engine_.on_client_message(from, Bytes{buffer}.first(4), now_, out_);
+      shard.engine.on_client_message(from, Bytes{buffer}.first(4), now_, shard.out);
     } else {
       stun::MessageWriter writer{buffer, stun::Method::send, stun::Class::indication,
                                  stun::TransactionId::from_random(std::array<std::byte, 12>{})};
       writer.add(attribute::xor_peer_address, peers.at(script_.choose(peers.size())))
           .add(attribute::data, script_.take(5));
       if (script_.choose(2) == 0) writer.add(attribute::dont_fragment, {});
-      engine_.on_client_message(from, writer.finish(), now_, out_);
+      shard.engine.on_client_message(from, writer.finish(), now_, shard.out);
     }
-    settle();
+    settle(shard);
   }
 
   void receive_from_peer() {
     const RelayId relay{script_.choose(4), script_.choose(3)};
-    engine_.on_peer_datagram(relay, peers.at(script_.choose(peers.size())), script_.take(5), now_,
-                             out_);
-    settle();
+    auto& shard = any_shard();
+    shard.engine.on_peer_datagram(relay, peers.at(script_.choose(peers.size())), script_.take(5),
+                                  now_, shard.out);
+    settle(shard);
   }
 
   void receive_error() {
     const RelayId relay{script_.choose(4), script_.choose(3)};
     const stun::Icmp icmp{static_cast<std::uint8_t>(script_.choose(13)),
                           static_cast<std::uint8_t>(script_.choose(5)), 1400};
-    engine_.on_peer_error(relay, {peers.at(script_.choose(peers.size())), icmp}, now_, out_);
-    for (const auto& send : out_.sends()) {
+    auto& shard = any_shard();
+    shard.engine.on_peer_error(relay, {peers.at(script_.choose(peers.size())), icmp}, now_,
+                               shard.out);
+    for (const auto& send : shard.out.sends()) {
       promise(send.from.kind != SocketRef::Kind::relay, "an ICMP error is told to clients alone");
     }
-    settle();
+    settle(shard);
   }
 
   void pass_time() {
@@ -273,112 +228,33 @@ class Driver {
     const auto time = steps.at(script_.choose(steps.size()));
     now_.steady += time;
     now_.wall += time;
-    if (script_.choose(2) == 0) engine_.advance(now_, out_);
-    settle();
+    if (script_.choose(2) == 0) advance();
   }
 
   void anything() {
-    const auto from = path(script_.choose(client_count));
-    if (script_.choose(4) == 0) {
-      engine_.on_client_closed(from, now_, out_);
-    } else {
-      engine_.on_client_message(from, script_.take(64), now_, out_);
+    const auto client = script_.choose(client_count);
+    const auto from = path(client);
+    auto& shard = shard_of(client);
+    switch (script_.choose(4)) {
+      case 0:
+        shard.engine.on_client_closed(from, now_, shard.out);
+        break;
+      case 1:
+        return repeat();
+      default:
+        shard.engine.on_client_message(from, script_.take(64), now_, shard.out);
     }
-    settle();
+    settle(shard);
   }
 
-  // As a shard does; the scripted world refuses a relay now and then.
-  void settle() {
-    while (!out_.sends().empty() || !out_.commands().empty()) {
-      promise(out_.sends().size() <= 1, "an input is answered at most once");
-      promise(out_.handovers().empty(), "with one shard nothing is handed to another");
-      for (const auto& send : out_.sends()) check(send);
-      out_.clear_sends();
-      for (const auto& command : out_.take_commands()) carry_out(command);
-    }
-    promise(engine_.consistent(), "tables and counters agree");
-    promise(engine_.allocation_count() + reservations_.size() == quota_.total(),
-            "quota and tables agree");
-  }
-
-  // Who gives the right credentials is known, and told so in a way that he understands.
-  void check_signed(const Send& send) const {
-    const auto answer = stun::Message::parse(send.prefix);
-    if (!expected_ || !answer || answer->message_class() == stun::Class::indication) return;
-    const auto& [key, sha256] = *expected_;
-    const auto integrity = sha256 ? stun::verify_integrity_sha256(*answer, key.bytes())
-                                  : stun::verify_integrity(*answer, key.bytes());
-    promise(integrity == stun::Integrity::valid, "an answer is signed as its request was");
-  }
-
-  void check(const Send& send) const {
-    check_signed(send);
-    if (send.from.kind != SocketRef::Kind::relay) return;
-    const auto policy = PeerPolicy{options_.peers}.judge(send.to.address);
-    promise(policy != PeerPolicy::Verdict::forbidden, "a forbidden peer is never sent to");
-    promise(policy != PeerPolicy::Verdict::own, "relays of our own are reached inside the process");
-    promise(open_.contains({send.from.index, send.from.generation}), "a relay that is open sends");
-  }
-
-  void carry_out(const Command& command) {
-    if (const auto* relay = std::get_if<OpenRelay>(&command)) open(*relay);
-    if (const auto* reserved = std::get_if<OpenReserved>(&command)) open(*reserved);
-    if (const auto* close = std::get_if<CloseReserved>(&command)) held_.erase(close->token);
-    if (const auto* close = std::get_if<CloseRelay>(&command)) {
-      promise(open_.erase(close->id) == 1, "a relay is closed once");
-    }
-  }
-
-  void open(const OpenRelay& wanted) {
-    const bool v4 = wanted.family == Family::ipv4;
-    const auto bound = address(v4 ? "10.9.9.9" : "2600:5::5");
-    if (script_.choose(8) == 7) return refuse(wanted.id);
-    if (wanted.reserve_next) {
-      held_.emplace(*wanted.reserve_next, Endpoint{bound, next_port_++});
-      tokens_.push_back(*wanted.reserve_next);
-    }
-    opened(wanted.id, {bound, next_port_++});
-  }
-  void open(const OpenReserved& wanted) {
-    auto held = held_.extract(wanted.token);
-    promise(!held.empty(), "what is reserved is opened once");
-    if (script_.choose(8) == 7) return refuse(wanted.id);
-    opened(wanted.id, held.mapped());
-  }
-  void opened(RelayId relay, const Endpoint& bound) {
-    promise(open_.insert(relay).second, "a relay is opened once");
-    engine_.on_relay_opened(relay, bound, now_, out_);
-  }
-  void refuse(RelayId relay) {
-    engine_.on_relay_opened(relay, std::unexpected{RelayFailure::no_port}, now_, out_);
-  }
-
-  struct Expected {
-    stun::LongTermKey key;
-    bool sha256;
-  };
-
-  Script script_;
-  std::optional<Expected> expected_;
-  Options options_ = fuzz_options();
-  Now now_{SteadyTime{1000s}, WallTime{1'800'000'000s}};
-  CountingRandom random_;
-  QuotaLedger quota_{options_.limits};
-  RelayDirectory directory_{options_.relay_addresses};
-  ReservationBook reservations_;
-  Engine engine_{options_, {quota_, directory_, reservations_}, random_};
-  Outbox out_;
-  std::set<RelayId> open_;
-  std::map<ReservationToken, Endpoint> held_;
-  std::vector<ReservationToken> tokens_;  // all that there were
+  std::array<std::vector<std::byte>, client_count> repeated_;  // by client
   std::uint32_t transaction_ = 0;
-  std::uint16_t next_port_ = 50000;
 };
 
 }  // namespace
-}  // namespace yuelao::turn
+}  // namespace yuelao::turn::fuzzed
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  yuelao::turn::Driver{std::as_bytes(std::span{data, size})}.run();
+  yuelao::turn::fuzzed::Driver{std::as_bytes(std::span{data, size})}.run();
   return 0;
 }
