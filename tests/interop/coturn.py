@@ -11,7 +11,7 @@ from yuelao import PASSWORD, PATIENCE, SECRET, USER
 class Coturn:
     """Ready when it is made: UDP and TCP on 3478, TLS on 5349 with a certificate."""
 
-    def __init__(self, namespace, directory, certificate=None, rest=False, family=4):
+    def __init__(self, namespace, directory, certificate=None, rest=False, family=4, options=()):
         directory.mkdir(exist_ok=True)
         tls = ["--no-tls"] if certificate is None else [
             "--tls-listening-port=5349", f"--cert={certificate['certificate']}",
@@ -24,7 +24,8 @@ class Coturn:
                 f"--relay-ip={SERVER[family]}", "--listening-port=3478", *tls, *users,
                 "--realm=coturn.test", "--relay-threads=1", f"--userdb={directory}/turndb",
                 f"--pidfile={directory}/pid", f"--log-file={directory}/log", "--simple-log",
-                "--no-stdout-log", "--no-cli", "--no-dtls", "--no-rfc5780"),
+                "--no-stdout-log", "--no-cli", "--no-dtls", "--no-rfc5780",
+                *options),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         try:
             for port in [3478] + ([5349] if certificate else []):
