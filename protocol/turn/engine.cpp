@@ -194,7 +194,7 @@ void Engine::count(stun::Method method, const Answer& answer) {
 }
 
 // RFC 8016 §3.2.2: a client that closes the connection it moves away from has moved.
-void Engine::on_client_closed(const ClientPath& path, Now, Outbox& out) {
+void Engine::on_client_closed(const ClientPath& path, Now now, Outbox& out) {
   if (const auto expected = expected_.find(path); expected != expected_.end()) {
     out.errand({expected->second, shard_, Errand::Kind::closed, path});
     expected_.erase(expected);
@@ -202,7 +202,7 @@ void Engine::on_client_closed(const ClientPath& path, Now, Outbox& out) {
   while (auto* const allocation = allocations_.find(path)) {
     if (allocation->next == path) {
       allocations_.stay(*allocation);
-    } else if (allocation->next) {
+    } else if (allocation->next && !allocation->expired(now)) {
       finish_move(*allocation, out);
     } else {
       end(*allocation, Notice::Event::allocation_deleted, out);

@@ -362,6 +362,21 @@ TEST_CASE("streams that end on the way decide the move as in one shard") {
   }
 }
 
+TEST_CASE("an allocation that arrives where its client has made another takes its place") {
+  Crossing crossing{Transport::tcp, Transport::udp};
+  auto& shards = crossing.shards;
+  crossing.moved.send(crossing.moved.compose(Method::refresh, showing(crossing.ticket)));
+  shards.deliver(1);
+  crossing.moved.allocate();
+  shards[0].client_closed(crossing.client.path);
+  shards.settle();
+  CHECK(shards[0].engine.idle());
+  CHECK(shards[1].engine.allocation_count() == 1);
+  CHECK(shards[1].closed.size() == 1);
+  CHECK(shards.quota.total() == 1);
+  CHECK(crossing.heard_at(1) == endpoint(away));
+}
+
 TEST_CASE("a relay whose socket cannot be served ends with its allocation") {
   Crossing crossing;
   auto& shards = crossing.shards;
