@@ -150,6 +150,60 @@ Read<void> check_alternate_server(const Element& root, const Config& config) {
   return {};
 }
 
+using DiscoveryAddresses = std::vector<turn::BehaviorDiscovery::Address>;
+
+std::unexpected<Problem> refused(Position at, std::string sentence) {
+  return std::unexpected{Problem{at, std::move(sentence)}};
+}
+
+// A NAT has to tell them apart, and so has this machine.
+Read<void> check_different(const Element& section, const DiscoveryAddresses& addresses) {
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    const auto& [advertised, bound] = addresses[i];
+    for (std::size_t j = 0; j < i; ++j) {
+      if (addresses[j].advertised != advertised && addresses[j].bound != bound) continue;
+      return refused(item_place(section, "addresses", i),
+                     "this address is there already: name another one, both as clients see it and "
+                     "as this machine has it.");
+    }
+  }
+  return {};
+}
+
+Read<void> check_pair(Position at, const DiscoveryAddresses& addresses, Family family) {
+  const auto count = std::ranges::count_if(
+      addresses, [&](const auto& address) { return address.bound.family() == family; });
+  if (count == 0 || count == 2) return {};
+  const std::string name = family == Family::ipv4 ? "IPv4" : "IPv6";
+  if (count == 1) {
+    return refused(at, "one " + name + " address has nothing to be compared with: name a second " +
+                           name + " address of this machine.");
+  }
+  return refused(at, "clients compare two addresses: name two " + name + " addresses, no more.");
+}
+
+// RFC 5780 §6.
+Read<void> check_behavior_discovery(const Element& root, const Config& config) {
+  const auto* section = root.find("behavior_discovery");
+  if (!section) return {};
+  const auto& [addresses, ports] = config.turn.behavior_discovery;
+  const auto at = place(root, "behavior_discovery", "addresses");
+  if (addresses.empty()) {
+    return refused(at, "`behavior_discovery` needs its `addresses`: name two of this machine's.");
+  }
+  if (auto done = check_different(*section, addresses); !done) return done;
+  if (auto done = check_pair(at, addresses, Family::ipv4); !done) return done;
+  if (auto done = check_pair(at, addresses, Family::ipv6); !done) return done;
+  for (const auto& listen : config.listen) {
+    if (listen.transport != Transport::tls || std::ranges::find(ports, listen.port) == ports.end())
+      continue;
+    return refused(place(root, "behavior_discovery", "ports"),
+                   "port " + std::to_string(listen.port) +
+                       " is a tls listener's, and TCP needs one of its own: choose another port.");
+  }
+  return {};
+}
+
 }  // namespace
 
 Read<void> check_together(const Element& root, const Config& config) {
@@ -171,7 +225,8 @@ Read<void> check_together(const Element& root, const Config& config) {
   if (const auto done = check_credential_service(root, config); !done) return done;
   if (const auto done = check_listeners(root, config); !done) return done;
   if (const auto done = check_web_server(root, config); !done) return done;
-  return check_alternate_server(root, config);
+  if (const auto done = check_alternate_server(root, config); !done) return done;
+  return check_behavior_discovery(root, config);
 }
 
 std::vector<Problem> second_thoughts(const Element& root, const Config& config) {

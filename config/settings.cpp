@@ -89,6 +89,22 @@ Read<void> read_software(const Element& element, Draft& draft) {
   return {};
 }
 
+Read<std::uint16_t> read_port(const Element& element) {
+  const auto number = read_number(element, {1, 65535});
+  if (!number) return std::unexpected{number.error()};
+  return static_cast<std::uint16_t>(*number);
+}
+
+Read<void> read_discovery_ports(const Element& element, Draft& draft) {
+  const auto ports = read_list(element, read_port);
+  if (!ports) return std::unexpected{ports.error()};
+  if (ports->size() != 2 || ports->front() == ports->back()) {
+    return problem(element, "two different ports belong here, such as [3478, 3479].");
+  }
+  draft.config.turn.behavior_discovery.ports = {ports->front(), ports->back()};
+  return {};
+}
+
 Read<void> read_state_directory(const Element& element, Draft& draft) {
   const auto text = read_text(element);
   if (!text) return std::unexpected{text.error()};
@@ -284,6 +300,12 @@ constexpr std::array all_settings{
             [](E element, D draft) {
               return assign(read_host_name(element), draft.config.turn.alternate_server.domain);
             }},
+    Setting{"behavior_discovery.addresses",
+            [](E element, D draft) {
+              return assign(read_list(element, read_discovery_address),
+                            draft.config.turn.behavior_discovery.addresses);
+            }},
+    Setting{"behavior_discovery.ports", read_discovery_ports},
     Setting{"threads",
             [](E element, D draft) {
               return assign(read_number(element, {0, 256}), draft.config.threads);

@@ -227,6 +227,27 @@ Read<ExternalAddress> read_external_address(const Element& element) {
   return external;
 }
 
+Read<turn::BehaviorDiscovery::Address> read_discovery_address(const Element& element) {
+  const auto text = read_text(element);
+  if (!text) return std::unexpected{text.error()};
+  const std::string_view view = *text;
+  const auto slash = view.find('/');
+  const auto advertised = IpAddress::parse(view.substr(0, slash));
+  const auto bound =
+      slash == std::string_view::npos ? advertised : IpAddress::parse(view.substr(slash + 1));
+  if (!advertised || !bound || advertised->unspecified() || bound->unspecified()) {
+    return problem(element, backquoted(*text) +
+                                " is not an address of this machine: write 203.0.113.5, or with "
+                                "its own address behind a NAT 203.0.113.5/10.0.0.5.");
+  }
+  if (advertised->family() != bound->family()) {
+    return problem(element, backquoted(*text) +
+                                " mixes IPv4 and IPv6: a NAT does not, so write "
+                                "two of one family.");
+  }
+  return turn::BehaviorDiscovery::Address{*advertised, *bound};
+}
+
 Read<Endpoint> read_destination(const Element& element) {
   const auto text = read_text(element);
   if (!text) return std::unexpected{text.error()};

@@ -52,6 +52,8 @@ extern const std::vector<std::string> external_address_keys;
 Read<Endpoint> read_destination(const Element& element);
 // "203.0.113.6" (port 0), "203.0.113.6:443", "2001:db8::6" or "[2001:db8::6]:443"
 Read<Endpoint> read_address_or_endpoint(const Element& element);
+// "203.0.113.5", or "203.0.113.5/10.0.0.5": as clients see it, and as this machine has it
+Read<turn::BehaviorDiscovery::Address> read_discovery_address(const Element& element);
 // "turn.example.org", made lower case
 Read<std::string> read_host_name(const Element& element);
 // An address and port to serve HTTP on, such as `example`, or "off".

@@ -1,5 +1,7 @@
 #include "fuzz/engine_world.hpp"
 
+#include "fuzz/discovery_request.hpp"
+
 // Drives the engines of two shards with a script of requests, data, time and world events read
 // from the input, beside a model of who may talk to whom, and checks the engine's promises
 // (ARCHITECTURE.md) after every step.
@@ -29,7 +31,7 @@ class Driver : private World {
 
  private:
   void step() {
-    switch (script_.choose(10)) {
+    switch (script_.choose(11)) {
       case 0:
         return request(stun::Method::allocate);
       case 1:
@@ -47,9 +49,11 @@ class Driver : private World {
       case 7:
         return receive_error();
       case 8:
-        return deliver(script_.choose(shard_count));
-      default:
         return anything();
+      case 9:
+        return discover_behavior();
+      default:
+        return deliver(script_.choose(shard_count));
     }
   }
 
@@ -88,6 +92,41 @@ class Driver : private World {
     auto& shard = shard_of(client);
     shard.engine.on_client_message(path(client), repeated_.at(client), now_, shard.out);
     settle(shard);
+  }
+
+  // RFC 5780 in every combination of its attributes, whole or not.
+  void discover_behavior() {
+    const auto client = script_.choose(client_count);
+    auto from = path(client);
+    auto& shard = shard_of(client);
+    if (from.tuple.transport == Transport::udp) {
+      const auto site = script_.choose(sites.size());
+      from.socket = SocketRef::listener(site);
+      from.tuple.server = sites.at(site);
+    }
+    std::array<std::byte, 4096> buffer{};
+    const auto request = fuzz::discovery_request(script_, buffer);
+    shard.engine.on_client_message(from, request, now_, shard.out);
+    for (const auto& send : shard.out.sends()) check_discovered(send, from, request);
+    settle(shard);
+  }
+
+  static void check_discovered(const Send& send, const ClientPath& from, Bytes request) {
+    promise(send.prefix.size() <= std::max(request.size(), bare_answer_bytes),
+            "no attribute makes an answer longer than that to a bare Binding, or its request");
+    const auto asked = stun::Message::parse(request).value();
+    const auto answer = stun::Message::parse(send.prefix).value();
+    promise(!answer.has(attribute::padding.type) || send.prefix.size() <= request.size(),
+            "an answer with PADDING is no longer than its request");
+    promise(send.to.address == from.tuple.client.address, "the answer goes to who asked");
+    const bool moved = send.to.port != from.tuple.client.port;
+    promise(!moved || (asked.get(attribute::response_port) == send.to.port && send.to.port > 1023),
+            "RESPONSE-PORT alone moves an answer, and to no port below 1024");
+    if (send.from.kind == SocketRef::Kind::stream) return;
+    promise(send.source == sites.at(send.from.index).address, "the address is the socket's");
+    const bool told = answer.has(attribute::response_origin.type);
+    promise(!told || answer.get(attribute::response_origin) == sites.at(send.from.index),
+            "RESPONSE-ORIGIN is where the answer comes from");
   }
 
   // In every way that RFC 8489 §9.2 knows, and now and then in none.

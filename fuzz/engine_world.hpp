@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fuzz/promise.hpp"
+#include "fuzz/script.hpp"
 #include "protocol/stun/attributes.hpp"
 #include "protocol/stun/credentials.hpp"
 #include "protocol/stun/integrity.hpp"
@@ -24,6 +25,7 @@ namespace yuelao::turn::fuzzed {
 
 using namespace std::chrono_literals;
 using fuzz::promise;
+using fuzz::Script;
 namespace attribute = stun::attribute;
 
 inline constexpr std::size_t client_count = 4;
@@ -42,6 +44,16 @@ inline const std::array<Endpoint, 8> peers = {
 
 inline constexpr std::array families = {Family::ipv4, Family::ipv6};
 
+// Where behaviour discovery is served: a listener each, in this order.
+inline const std::array<Endpoint, 4> sites = {
+    Endpoint{address("5.5.5.5"), 3478},
+    Endpoint{address("5.5.5.5"), 3479},
+    Endpoint{address("5.5.5.6"), 3478},
+    Endpoint{address("5.5.5.6"), 3479},
+};
+// The answer to a Binding with nothing in it but FINGERPRINT, by RFC 5780 and IPv4.
+inline constexpr std::size_t bare_answer_bytes = 76;
+
 inline Options fuzz_options() {
   Options options;
   options.nonce_key = Secret{"0123456789abcdef0123456789abcdef"};
@@ -50,6 +62,8 @@ inline Options fuzz_options() {
                              {address("2600:5::5"), address("2600:5::5")}};
   options.peers.own_addresses = {address("5.5.5.5"), address("10.9.9.9"), address("2600:5::5")};
   options.mobility = true;
+  options.behavior_discovery.addresses = {{address("5.5.5.5"), address("5.5.5.5")},
+                                          {address("5.5.5.6"), address("5.5.5.6")}};
   options.limits.allocations = 4;
   options.limits.permissions_per_allocation = 2;
   options.limits.channels_per_allocation = 2;
@@ -66,30 +80,16 @@ class CountingRandom final : public Random {
   unsigned next_ = 0;
 };
 
-// The input as a source of choices; zeros once it is used up.
-class Script {
- public:
-  explicit Script(Bytes octets) : octets_{octets} {}
-  bool over() const { return octets_.empty(); }
-  unsigned choose(unsigned count) {
-    if (over()) return 0;
-    const auto value = std::to_integer<unsigned>(octets_[0]);
-    octets_ = octets_.subspan(1);
-    return value % count;
-  }
-  Bytes take(std::size_t size) {
-    const auto taken = octets_.first(std::min(size, octets_.size()));
-    octets_ = octets_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  Bytes octets_;
-};
-
 class World {
  protected:
-  explicit World(Bytes input) : script_{input} {}
+  explicit World(Bytes input) : script_{input} {
+    for (const auto& shard : shards_) {
+      for (std::uint32_t i = 0; i < sites.size(); ++i) {
+        shard->engine.add_listener(Transport::udp, SocketRef::listener(i), sites.at(i));
+        shard->engine.add_listener(Transport::tcp, {}, sites.at(i));
+      }
+    }
+  }
 
   // The kernel gives a five-tuple to one shard for good.
   struct Shard {

@@ -30,9 +30,11 @@ struct Listeners {
   std::vector<ShardListeners> shards;  // as many as asked for
 };
 
-// Opens every listener for every shard: the kernel spreads clients over the sockets of
-// a port, and moves none while the group stays as it is. Throws StartError; its sentence
-// names the program that holds a port, where that can be found out.
-Listeners open_listeners(const std::vector<config::Listen>& wanted, unsigned shards);
+// Opens every listener for every shard, and those besides that `discovery` needs: each of its
+// addresses with each of its ports, for UDP, and for TCP where `wanted` has any. The kernel spreads
+// clients over the sockets of a port, and moves none while the group stays as it is. Throws
+// StartError; its sentence names the program that holds a port, where that can be found out.
+Listeners open_listeners(const std::vector<config::Listen>& wanted, unsigned shards,
+                         const turn::BehaviorDiscovery& discovery = {});
 
 }  // namespace yuelao::server

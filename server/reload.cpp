@@ -29,6 +29,7 @@ std::string restart_keys(const config::Config& running, const config::Config& fr
   compare("listen", same(running.listen, fresh.listen));
   compare("threads", running.threads == fresh.threads);
   compare("poller", running.poller == fresh.poller);
+  compare("behavior_discovery", running.turn.behavior_discovery == fresh.turn.behavior_discovery);
   compare("relay.ports", same_ports(running.relay, fresh.relay));
   compare("credentials.listen", running.credentials.listen == fresh.credentials.listen);
   compare("metrics", running.metrics == fresh.metrics);
@@ -39,6 +40,7 @@ void keep_until_restart(const config::Config& running, config::Config& fresh) {
   fresh.listen = running.listen;
   fresh.threads = running.threads;
   fresh.poller = running.poller;
+  fresh.turn.behavior_discovery = running.turn.behavior_discovery;
   fresh.relay.first_port = running.relay.first_port;
   fresh.relay.last_port = running.relay.last_port;
   fresh.credentials.listen = running.credentials.listen;

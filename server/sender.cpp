@@ -95,6 +95,7 @@ void Sender::add(UdpSocket& socket, const turn::Send& send) {
 void Sender::post() {
   sort_by_flow();
   ++posts_;
+  posted_ = nullptr;
   message_count_ = 0;
   failing_count_ = 0;
   for (std::size_t first = 0; first < count_;) {
@@ -159,16 +160,26 @@ void Sender::send_from_socket(std::size_t first, std::size_t end) {
   transmit_batch(batch);
 }
 
+bool Sender::holds_run(Batch batch) const {
+  return std::any_of(runs_.begin() + static_cast<std::ptrdiff_t>(batch.first),
+                     runs_.begin() + static_cast<std::ptrdiff_t>(batch.end),
+                     [](const Run& run) { return run.count > 1; });
+}
+
 // Messages of one socket that may all be sent in fragments, or none of them. IPv4 knows DF only as
 // an option of the socket (RFC 8656 §14): two more calls, for a batch whose client asked for it.
+// A run that the kernel refuses is sent singly, before anything else of its flow leaves. So its
+// batch is not posted; that run has saved more calls than the poller would.
 void Sender::transmit_batch(Batch batch) {
   const Entry& head = head_of(batch);
-  if (!head.send->dont_fragment || head.send->to.address.family() == Family::ipv6) {
-    return poller_.posts() ? post_batch(batch) : transmit(batch);
-  }
+  const bool option = head.send->dont_fragment && head.send->to.address.family() == Family::ipv4;
+  if (poller_.posts() && !option && !holds_run(batch)) return post_batch(batch);
   // What comes before in a flow leaves before, and without DF.
-  poller_.submit();
-  finish();
+  if (posted_ == head.socket) {
+    poller_.submit();
+    finish();
+  }
+  if (!option) return transmit(batch);
   if (head.socket->set_fragments(UdpSocket::Fragments::forbidden)) {
     transmit(batch);
   } else {
@@ -180,10 +191,10 @@ void Sender::transmit_batch(Batch batch) {
 }
 
 void Sender::post_batch(Batch batch) {
-  const int descriptor = head_of(batch).socket->descriptor();
+  posted_ = head_of(batch).socket;
   for (std::size_t i = batch.first; i < batch.end; ++i) {
-    const Tag tag{static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(runs_[i].count), posts_};
-    poller_.post(descriptor, headers_[i].msg_hdr, std::bit_cast<std::uint32_t>(tag));
+    const Tag tag{static_cast<std::uint16_t>(i), posts_};
+    poller_.post(posted_->descriptor(), headers_[i].msg_hdr, std::bit_cast<std::uint32_t>(tag));
   }
 }
 
@@ -191,9 +202,9 @@ void Sender::finish() {
   for (const auto& [bits, error] : poller_.take_failures()) {
     const auto tag = std::bit_cast<Tag>(bits);
     if (queue_full(error)) {
-      drop(turn::Drop::send_queue_full, tag.datagrams);
+      drop(turn::Drop::send_queue_full, 1);
     } else if (tag.post != posts_) {
-      drop(turn::Drop::send_failed, tag.datagrams);  // too late to send it again
+      drop(turn::Drop::send_failed, 1);  // too late to send it again
     } else {
       note_error(entries_[runs_[tag.message].first]);
       transmit({tag.message, tag.message + std::size_t{1}});

@@ -18,9 +18,9 @@ namespace yuelao::server {
 
 // Puts a round's datagrams on the wire in few system calls: runs of equal size to one
 // destination leave as one message the kernel cuts up (UDP_SEGMENT), and the messages of one
-// socket with one sendmmsg(2), or those of all of them with the poller's next call, where it
-// takes messages. Each flow keeps its order; flows have none among them. (Of posted messages,
-// one that failed is sent again behind those that did not.)
+// socket with one sendmmsg(2), or, where the poller takes messages and none of them is a run,
+// those of all sockets with its next call. Each flow keeps its order; flows have none among
+// them. (A posted message whose call met an old ICMP error is sent again behind the others.)
 //
 // A full socket drops: a relay must not add queueing delay. Every datagram that does
 // not leave is counted, as Drop::send_queue_full or Drop::send_failed.
@@ -52,8 +52,7 @@ class Sender {
 
   // What comes back with a posted message's failure.
   struct Tag {
-    std::uint8_t message;
-    std::uint8_t datagrams;
+    std::uint16_t message;
     std::uint16_t post;
   };
   struct Entry {
@@ -88,12 +87,14 @@ class Sender {
   void transmit_one(const Entry& entry, const msghdr& header);
   void note_error(const Entry& entry);
   const Entry& head_of(Batch batch) const { return entries_[runs_[batch.first].first]; }
+  bool holds_run(Batch batch) const;
   void drop(turn::Drop reason, std::size_t datagrams);
 
   turn::Counters& counters_;
   Poller& poller_;
   bool segmentation_ = true;
   std::uint16_t posts_ = 0;
+  const UdpSocket* posted_ = nullptr;  // the last socket with messages at the poller
   std::size_t count_ = 0;
   std::size_t message_count_ = 0;
   std::size_t failing_count_ = 0;

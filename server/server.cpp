@@ -144,13 +144,13 @@ struct Server::State {
 void Server::State::create_shards() {
   const PortRange ports{config.relay.first_port, config.relay.last_port};
   const unsigned count = shard_count(config, ports);
-  Listeners listeners = open_listeners(config.listen, count);
+  Listeners listeners = open_listeners(config.listen, count, config.turn.behavior_discovery);
   listening = std::move(listeners.addresses);
   mailboxes.emplace(count);
   reservations.emplace(count);
   for (unsigned i = 0; i < count; ++i) {
     auto& shard = shards.emplace_back(std::make_unique<Shard>(
-        config.turn, slice_of(ports, i, count),
+        served_options(), slice_of(ports, i, count),
         Shard::Common{.turn = {quota, directory, *reservations, static_cast<turn::ShardNumber>(i)},
                       .connections = connections,
                       .mailboxes = *mailboxes,
@@ -321,12 +321,16 @@ void Server::State::relocate(Location location) {
   readdress(std::move(location.relay_addresses), std::move(location.own_addresses));
 }
 
-// With the addresses of before that relays are still open on: they stay legal peers.
+// With the addresses of before that relays are still open on, which stay legal peers, and those
+// that only behaviour discovery is served on.
 turn::Options Server::State::served_options() const {
   auto options = config.turn;
   const auto in_use = directory.addresses();
   auto& own = options.peers.own_addresses;
   own.insert(own.end(), in_use.begin(), in_use.end());
+  for (const auto& [advertised, bound] : options.behavior_discovery.addresses) {
+    own.insert(own.end(), {advertised, bound});
+  }
   return options;
 }
 

@@ -53,7 +53,13 @@ void Shard::add_listener(UdpSocket socket) {
   if (const auto error = poller_->add(socket.descriptor(), ref)) {
     throw std::system_error{error, "epoll_ctl"};
   }
+  engine_.add_listener(Transport::udp, ref, socket.local());
   listeners_.push_back(std::move(socket));
+}
+
+void Shard::add_listener(ListeningSocket socket, Transport transport) {
+  engine_.add_listener(transport, {}, socket.local);
+  entrance_.add_listener(std::move(socket), transport);
 }
 
 void Shard::run() {

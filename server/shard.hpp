@@ -49,9 +49,7 @@ class Shard {
   // Before run(). The kernel keeps a five-tuple on its shard only while the group of
   // listeners stays as it is, so every shard gets all of its own before any serves.
   void add_listener(UdpSocket socket);
-  void add_listener(ListeningSocket socket, Transport transport) {
-    entrance_.add_listener(std::move(socket), transport);
-  }
+  void add_listener(ListeningSocket socket, Transport transport);
   void use(StreamSettings settings) { entrance_.use(std::move(settings)); }
 
   // How it waits, for the log.

@@ -33,7 +33,11 @@ struct MethodOf {
 struct AddAttributes {
   stun::MessageWriter& writer;
 
-  void operator()(const Binding&) const {}
+  void operator()(const Binding& binding) const {
+    if (binding.change != stun::ChangeRequest{}) {
+      writer.add(attribute::change_request, binding.change);
+    }
+  }
   void operator()(const Allocate& allocate) const {
     writer.add(attribute::requested_transport, udp_protocol);
     if (allocate.family) writer.add(attribute::requested_address_family, *allocate.family);
@@ -109,11 +113,13 @@ bool understood(const Message& response) {
 
 std::expected<Granted, Failure> read_grant(const Request& request, const Message& response) {
   Granted granted;
-  if (const auto plain = response.get(attribute::mapped_address)) granted.mapped = *plain;
+  if (const auto plain = response.get(attribute::mapped_address)) granted.plain = *plain;
+  granted.mapped = granted.plain;
   if (const auto mapped = response.get(attribute::xor_mapped_address)) granted.mapped = *mapped;
   if (const auto relayed = response.get(attribute::xor_relayed_address)) {
     granted.relayed = *relayed;
   }
+  if (const auto other = response.get(attribute::other_address)) granted.other = *other;
   granted.lifetime = response.get(attribute::lifetime).value_or(std::chrono::seconds{0});
   granted.software = response.get(attribute::software).value_or(std::string_view{});
   const bool whole = understood(response) &&

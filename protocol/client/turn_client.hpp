@@ -14,14 +14,18 @@
 #include "protocol/endpoint.hpp"
 #include "protocol/now.hpp"
 #include "protocol/random.hpp"
+#include "protocol/stun/attribute_values.hpp"
 #include "protocol/stun/channel_number.hpp"
 #include "protocol/stun/message.hpp"
 
 namespace yuelao::client {
 
 // What a client can ask a server for.
-struct Binding {};  // RFC 8489 §12; unsigned
-struct Allocate {   // RFC 8656 §7.1, for UDP
+struct Binding {  // RFC 8489 §12; unsigned
+  // CHANGE-REQUEST (RFC 5780 §7.2); without a flag it is not sent.
+  stun::ChangeRequest change{};
+};
+struct Allocate {  // RFC 8656 §7.1, for UDP
   // REQUESTED-ADDRESS-FAMILY; empty: not said, and the server chooses.
   std::optional<Family> family;
 };
@@ -40,6 +44,8 @@ using Request = std::variant<Binding, Allocate, CreatePermission, ChannelBind, R
 // Of a success, what the server told.
 struct Granted {
   std::optional<Endpoint> mapped;   // always there for Binding
+  std::optional<Endpoint> plain;    // MAPPED-ADDRESS, which gateways between may rewrite
+  std::optional<Endpoint> other;    // OTHER-ADDRESS: RFC 5780 §7.4
   std::optional<Endpoint> relayed;  // always there for Allocate
   std::chrono::seconds lifetime{};  // of an allocation
   std::string software;             // as the server wrote it: print it with care

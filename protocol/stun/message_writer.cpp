@@ -47,6 +47,11 @@ MutableBytes MessageWriter::open(AttributeType type, std::size_t value_size) {
   return value;
 }
 
+MessageWriter& MessageWriter::add_zeros(AttributeType type, std::size_t count) {
+  open(type, count);
+  return *this;
+}
+
 MessageWriter& MessageWriter::add_integrity(Bytes key) {
   const auto covered = out_.first(std::min(size_, out_.size()));
   const auto value = open(attribute::message_integrity.type, 20);

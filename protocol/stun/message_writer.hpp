@@ -25,6 +25,9 @@ class MessageWriter {
     return *this;
   }
 
+  // An attribute whose value is so many zero octets.
+  MessageWriter& add_zeros(AttributeType type, std::size_t count);
+
   // RFC 8489 §14.5: HMAC-SHA1.
   MessageWriter& add_integrity(Bytes key);
   // RFC 8489 §14.6: HMAC-SHA256, truncated to `size` octets (16 to 32, a multiple of 4;
@@ -32,6 +35,9 @@ class MessageWriter {
   MessageWriter& add_integrity_sha256(Bytes key, std::size_t size = 32);
   // RFC 8489 §14.7.
   MessageWriter& add_fingerprint();
+
+  // Octets so far, of a message that fits.
+  std::size_t size() const { return size_; }
 
   // The composed message, inside the caller's span; empty if it did not fit.
   Bytes finish();

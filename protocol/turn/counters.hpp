@@ -29,9 +29,10 @@ enum class Drop : std::uint8_t {
   send_queue_full,    // server: the socket or the stream's queue could take no more
   send_failed,        // server: the kernel refused (unreachable, not permitted, ...)
   icmp,               // an ICMP error of no use to the client, or one too many
+  short_padding,      // PADDING in a request that is shorter than its answer: no amplifier here
   moving,             // about an allocation that is on its way from one shard to another
 };
-inline constexpr std::size_t drop_count = 16;
+inline constexpr std::size_t drop_count = 17;
 std::string_view name(Drop drop);
 
 // Index of a method in Counters::requests; the last slot is for every other method.

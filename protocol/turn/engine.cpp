@@ -62,7 +62,8 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
       random_{random},
       authentication_{options},
       policy_{options.peers},
-      tickets_{options.nonce_key} {
+      tickets_{options.nonce_key},
+      discovery_{options.behavior_discovery} {
   std::array<std::byte, 8> seed{};
   random_.fill(seed);
   indications_ = load_u64(seed);
@@ -98,7 +99,8 @@ void Engine::on_request(const Request& request, Now now, Outbox& out) {
   const auto& message = request.message;
   const auto to = ReplyTo::from(message);
   if (message.method() == stun::Method::binding) {
-    return reply(to, binding(request), request.path, nullptr, now, out);
+    const auto [answer, way] = binding(request);
+    return reply(to, answer, way, nullptr, now, out);
   }
   const bool known =
       message.method() == stun::Method::allocate || needs_allocation(message.method());
@@ -169,7 +171,7 @@ void Engine::reply(const ReplyTo& to, const Answer& answer, const ClientPath& pa
                        .key = key};
   if (challenges(answer)) context.nonce = authentication_.nonce_for(path.tuple.client, now.wall);
   const auto message = encode_reply(to, answer, context, out.scratch());
-  if (message.empty()) return drop(Drop::too_large);
+  if (message.empty()) return drop(padded_to(answer) ? Drop::short_padding : Drop::too_large);
   if (path.shard) {
     return out.forward({.to = *path.shard,
                         .from = shard_,

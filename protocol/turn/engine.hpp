@@ -15,6 +15,7 @@
 #include "protocol/turn/allocation_table.hpp"
 #include "protocol/turn/authentication.hpp"
 #include "protocol/turn/counters.hpp"
+#include "protocol/turn/discovery_sites.hpp"
 #include "protocol/turn/expiry_wheel.hpp"
 #include "protocol/turn/options.hpp"
 #include "protocol/turn/outbox.hpp"
@@ -51,6 +52,12 @@ class Engine {
   Engine(const Options& options, Shared shared, Random& random);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
+
+  // One of the server's listeners, of those that Options::behavior_discovery may be about;
+  // before there are clients. `local` is where it is bound. Only a UDP one is ever sent from.
+  void add_listener(Transport transport, SocketRef listener, const Endpoint& local) {
+    discovery_.add(transport, listener, local);
+  }
 
   // A datagram from a client, or one whole message off a stream (StreamFraming).
   // RFC 7983 §7: the first octet says what it is.
@@ -106,7 +113,8 @@ class Engine {
  private:
   void on_stun(const ClientPath& path, Bytes datagram, Now now, Outbox& out);
   void on_request(const Request& request, Now now, Outbox& out);
-  Answer binding(const Request& request) const;
+  Routed binding(const Request& request) const;
+  Routed discover_behavior(const Request& request) const;
   Answer dispatch(const AuthenticatedRequest& request, Now now, Outbox& out);
   Answer on_allocation(const AuthenticatedRequest& request, Now now, Outbox& out);
 
@@ -209,6 +217,7 @@ class Engine {
   Authentication authentication_;
   PeerPolicy policy_;
   TicketSealer tickets_;
+  DiscoverySites discovery_;
   AllocationTable allocations_;
   ExpiryWheel expiry_;
   struct Reserved {

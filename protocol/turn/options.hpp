@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -80,6 +81,23 @@ struct AlternateServer {
   }
 };
 
+// RFC 5780 §6: two addresses of this machine, and two ports that are served on both of them.
+struct BehaviorDiscovery {
+  // `bound` is the one that this machine has; `advertised` is the one clients are told,
+  // different behind a 1:1 NAT.
+  struct Address {
+    IpAddress advertised;
+    IpAddress bound;
+
+    friend bool operator==(const Address&, const Address&) = default;
+  };
+  // Two of a family, or two of each. Empty: nothing of the RFC is served.
+  std::vector<Address> addresses;
+  std::array<std::uint16_t, 2> ports{3478, 3479};
+
+  friend bool operator==(const BehaviorDiscovery&, const BehaviorDiscovery&) = default;
+};
+
 struct Options {
   // Names the protection space in challenges (RFC 8489 §14.9); clients hash it into
   // their key, so it changes only together with nothing else.
@@ -110,6 +128,7 @@ struct Options {
   Limits limits;
   // Without addresses 508 answers instead.
   AlternateServer alternate_server;
+  BehaviorDiscovery behavior_discovery;
 };
 
 }  // namespace yuelao::turn

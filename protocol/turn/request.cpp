@@ -1,5 +1,7 @@
 #include "protocol/turn/request.hpp"
 
+#include <algorithm>
+
 #include "protocol/stun/attributes.hpp"
 #include "protocol/stun/message_writer.hpp"
 #include "protocol/turn/authentication.hpp"
@@ -38,6 +40,22 @@ void add(stun::MessageWriter& writer, const Success& success, const ReplyTo& to,
   } else {
     writer.add(attribute::xor_mapped_address, *success.mapped);
   }
+  if (success.discovered) {
+    writer.add(attribute::mapped_address, *success.mapped)
+        .add(attribute::response_origin, success.discovered->origin)
+        .add(attribute::other_address, success.discovered->other);
+  }
+}
+
+// Fills the message up to `size` octets; only FINGERPRINT comes behind. False: it is that long
+// already.
+bool pad(stun::MessageWriter& writer, const ReplyTo& to, std::size_t size) {
+  constexpr std::size_t padding_header_bytes = 4;
+  constexpr std::size_t fingerprint_bytes = 8;
+  const auto rest = padding_header_bytes + (to.fingerprint ? fingerprint_bytes : 0);
+  if (writer.size() + rest > size) return false;
+  writer.add_zeros(attribute::padding.type, size - writer.size() - rest);
+  return true;
 }
 
 void sign(stun::MessageWriter& writer, const ReplyTo& to, const stun::LongTermKey& key) {
@@ -103,6 +121,12 @@ bool challenges(const Answer& answer) {
          (refusal->code == ErrorCode::unauthenticated || refusal->code == ErrorCode::stale_nonce);
 }
 
+std::optional<std::size_t> padded_to(const Answer& answer) {
+  const auto* success = std::get_if<Success>(&answer);
+  if (success == nullptr || !success->discovered) return std::nullopt;
+  return success->discovered->padded_to;
+}
+
 Bytes encode_reply(const ReplyTo& to, const Answer& answer, const ReplyContext& context,
                    MutableBytes out) {
   if (std::holds_alternative<Deferred>(answer)) return {};
@@ -117,6 +141,9 @@ Bytes encode_reply(const ReplyTo& to, const Answer& answer, const ReplyContext& 
   }
   if (context.software) writer.add(attribute::software, std::string_view{*context.software});
   if (context.key != nullptr) sign(writer, to, *context.key);
+  if (const auto size = padded_to(answer)) {
+    if (!pad(writer, to, std::min(*size, out.size()))) return {};
+  }
   if (to.fingerprint) writer.add_fingerprint();
   return writer.finish();
 }

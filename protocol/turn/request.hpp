@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,9 +51,18 @@ struct RefusedFamily {
   stun::ErrorCode code;
 };
 
+// What a Binding tells of the server itself (RFC 5780 §6.1).
+struct Discovered {
+  Endpoint origin;  // where the answer comes from
+  Endpoint other;
+  // With PADDING, the size of the request: the answer is filled up to it, and never longer.
+  std::optional<std::size_t> padded_to{};
+};
+
 // What a handler answers. Everything a success can carry, each where its method has it.
 struct Success {
   std::optional<Endpoint> mapped{};
+  std::optional<Discovered> discovered{};
   std::optional<Endpoint> relayed{};
   std::optional<Endpoint> second_relayed{};
   std::optional<RefusedFamily> refused_family{};
@@ -69,6 +79,13 @@ struct Refusal {
 // The world is asked first; the answer follows with its outcome, or never.
 struct Deferred {};
 using Answer = std::variant<Success, Refusal, Deferred>;
+
+// An answer and the way it takes: not the one its request came by where RFC 5780 lets the
+// client choose.
+struct Routed {
+  Answer answer;
+  ClientPath way;
+};
 
 // What of a request its answer needs, kept while the answer is deferred.
 struct ReplyTo {
@@ -96,8 +113,12 @@ struct ReplyContext {
 // Whether the answer brings a challenge.
 bool challenges(const Answer& answer);
 
+// Discovered::padded_to, where the answer has it.
+std::optional<std::size_t> padded_to(const Answer& answer);
+
 // Composes the one STUN response to a request: the view is inside `out`. Empty when
-// `out` is too small, or the answer is deferred.
+// `out` is too small, when the answer would outgrow Discovered::padded_to, or when it is
+// deferred.
 Bytes encode_reply(const ReplyTo& to, const Answer& answer, const ReplyContext& context,
                    MutableBytes out);
 

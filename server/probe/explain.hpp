@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/client/nat_discovery.hpp"
 #include "server/probe/link.hpp"
 #include "server/probe/session.hpp"
 
@@ -20,6 +21,11 @@ std::string explain(const Trouble& trouble, const Place& place);
 std::string algorithm_name(std::uint16_t number);
 // How this machine authenticated, and what else it could have done: a sentence.
 std::string explain(const client::Offer& offer);
+
+// What is between here and the server: sentences.
+std::string explain(const client::NatBehavior& nat);
+// Why that is not known, or not all of it, and what to do: a sentence.
+std::string explain(client::NatDiscovery::Obstacle obstacle, const std::optional<Endpoint>& other);
 
 // The error is about this machine's own network alone.
 bool is_ours(const LinkError& error);

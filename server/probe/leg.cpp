@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "protocol/turn/peer_policy.hpp"
 #include "server/printable.hpp"
 #include "server/probe/explain.hpp"
+#include "server/probe/nat_test.hpp"
+#include "server/probe/private_address.hpp"
 #include "server/probe/relay_test.hpp"
 #include "server/probe/session.hpp"
 #include "server/probe/waiting.hpp"
@@ -20,13 +21,6 @@ using client::Failure;
 constexpr auto longest_connect = 5s;
 // Let's Encrypt's clients renew 30 days before the end: less than this, and they do not.
 constexpr std::chrono::days soon{14};
-
-bool private_address(const IpAddress& address) {
-  const auto& special = turn::special_purpose_ranges();
-  return address.unspecified() || std::ranges::any_of(special, [&](const IpRange& range) {
-           return range.contains(address);
-         });
-}
 
 std::string join(const std::vector<std::string>& names) {
   std::string text;
@@ -44,9 +38,12 @@ class LegProbe {
   }
 
   Leg run() {
-    if (!connect() || !trust() || !bind() || !options_.uri.relays()) return std::move(leg_);
-    if (allocate()) test_data();
-    leg_.realm = printable(session_->realm());
+    if (!connect() || !trust() || !bind()) return std::move(leg_);
+    if (options_.uri.relays()) {
+      if (allocate()) test_data();
+      leg_.realm = printable(session_->realm());
+    }
+    if (shows_nat_) discover_nat();
     return std::move(leg_);
   }
 
@@ -73,6 +70,7 @@ class LegProbe {
   bool allocate();
   void judge_relay(const client::Granted& granted);
   void test_data();
+  void discover_nat();
 
   const Options& options_;
   Place place_;
@@ -80,6 +78,7 @@ class LegProbe {
   SteadyTime deadline_;
   Leg leg_;
   std::optional<Session> session_;
+  bool shows_nat_ = false;  // the server does, by RFC 5780
 };
 
 bool LegProbe::connect() {
@@ -144,11 +143,19 @@ bool LegProbe::bind() {
   leg_.round_trip = answer.round_trip;
   leg_.mapped = answer.result->mapped;
   leg_.software = printable(answer.result->software);
+  shows_nat_ = answer.result->other && place_.transport == Transport::udp;
   const bool translated = leg_.mapped->address != leg_.local->address;
   leg_.add({"binding", Verdict::works,
             fmt::format("The server answers in {}, and sees this machine as {}{}.",
                         milliseconds(answer.round_trip), leg_.mapped->to_string(),
                         translated ? ": a NAT is between" : "")});
+  const auto& plain = answer.result->plain;
+  if (plain && plain != leg_.mapped) {  // RFC 5780 §3.6
+    leg_.add({"gateway", Verdict::attention,
+              fmt::format("Something between rewrites addresses inside of messages, here to {}: "
+                          "turn off the application-level gateway (ALG) of the router.",
+                          plain->to_string())});
+  }
   if (answer.transmissions > 1) {
     leg_.add({"loss", Verdict::attention,
               fmt::format("It took {} transmissions to get that answer: datagrams get lost.",
@@ -209,6 +216,12 @@ void LegProbe::test_data() {
   test_relay(test, *session_, leg_);
   // So that the server need not keep the relay until its lifetime ends.
   session_->ask(client::Refresh{0s}, steady_now() + 500ms);
+}
+
+void LegProbe::discover_nat() {
+  if (options_.load == Load::light) return;
+  tell("finding out what kind of NAT is between");
+  test_nat({place_, leg_.local->address, random_, deadline_}, leg_);
 }
 
 }  // namespace

@@ -22,6 +22,21 @@ std::string_view name(DataTest::Way way) {
   return way == DataTest::Way::between_relays ? "between relays" : "from a socket";
 }
 
+std::string_view name(client::Dependence dependence) {
+  using enum client::Dependence;
+  switch (dependence) {
+    case unknown:
+      return "unknown";
+    case none:
+      return "endpoint-independent";
+    case address:
+      return "address-dependent";
+    case address_and_port:
+      return "address and port-dependent";
+  }
+  return "";
+}
+
 std::string_view name(client::DnsAnswer::Outcome outcome) {
   using enum client::DnsAnswer::Outcome;
   switch (outcome) {

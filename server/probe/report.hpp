@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "protocol/client/challenge.hpp"
+#include "protocol/client/nat_discovery.hpp"
 #include "protocol/client/resolution.hpp"
 #include "protocol/client/uri.hpp"
 #include "protocol/endpoint.hpp"
@@ -60,6 +61,8 @@ struct DataTest {
   double megabits_per_second = 0;  // of payload, one way; zero: not measured
 };
 std::string_view name(DataTest::Way way);
+// RFC 4787's word: "endpoint-independent", "address-dependent", ...; "unknown".
+std::string_view name(client::Dependence dependence);
 
 // One way to the server: one transport to one of its addresses.
 struct Leg {
@@ -76,6 +79,7 @@ struct Leg {
   std::optional<std::chrono::microseconds> round_trip;  // of a Binding
   std::optional<Certificate> certificate;
   std::vector<DataTest> data;
+  std::optional<client::NatBehavior> nat;  // unset: the server does not show it
 
   void add(Step step);
 };

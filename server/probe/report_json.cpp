@@ -59,6 +59,12 @@ Json json_of(const client::Offer& offer) {
           {"used", algorithm_name(static_cast<std::uint16_t>(offer.chosen))}};
 }
 
+Json json_of(const client::NatBehavior& nat) {
+  return {{"translated", nat.translated},
+          {"mapping", name(nat.mapping)},
+          {"filtering", name(nat.filtering)}};
+}
+
 Json json_of(const Leg& leg) {
   Json json{{"transport", name(leg.transport)},
             {"server", leg.server.to_string()},
@@ -73,6 +79,7 @@ Json json_of(const Leg& leg) {
   json["certificate"] = leg.certificate ? json_of(*leg.certificate) : Json();
   json["data"] = Json::array();
   for (const auto& data : leg.data) json["data"].push_back(json_of(data));
+  json["nat"] = leg.nat ? json_of(*leg.nat) : Json();
   json["steps"] = steps_of(leg.steps);
   return json;
 }

@@ -10,12 +10,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <deque>
 #include <iostream>
 #include <system_error>
-#include <unordered_map>
 
-#include "tests/bench/hello.hpp"
+#include "tests/bench/flows.hpp"
+#include "tests/bench/ring_forwarder.hpp"
 #include "tests/bench/udp_socket.hpp"
 
 namespace yuelao::bench {
@@ -26,6 +25,7 @@ enum class Mode : std::uint8_t {
   plain,    // one by one, in one call (sendmmsg)
   segment,  // as one buffer (UDP_SEGMENT)
   merge,    // and may come as one as well (UDP_GRO)
+  ring,     // one by one, by io_uring
 };
 
 constexpr std::size_t most_datagrams = 64;
@@ -35,19 +35,6 @@ constexpr std::size_t control_bytes = CMSG_SPACE(sizeof(int));
 
 [[noreturn]] void fail(const char* what) {
   throw std::system_error{errno, std::generic_category(), what};
-}
-
-// A client's way through here.
-struct Flow {
-  UdpSocket relay;
-  KernelAddress client;
-  KernelAddress peer;
-};
-
-std::uint64_t key(const KernelAddress& address) {
-  sockaddr_in in{};
-  std::memcpy(&in, &address.storage, sizeof in);
-  return std::uint64_t{in.sin_addr.s_addr} << 16U | in.sin_port;
 }
 
 // What one recvmmsg brought.
@@ -189,11 +176,8 @@ class Outgoing {
 class Forwarder {
  public:
   Forwarder(const Endpoint& at, Mode mode)
-      : address_{at.address},
-        mode_{mode},
-        listener_{at, mode == Mode::merge},
-        outgoing_{mode != Mode::plain} {
-    poller_.add(listener_.descriptor(), listening);
+      : flows_{at, mode == Mode::merge}, outgoing_{mode != Mode::plain} {
+    poller_.add(flows_.listener().descriptor(), listening);
   }
 
   [[noreturn]] void run() {
@@ -212,62 +196,51 @@ class Forwarder {
   static constexpr std::uint32_t listening = 0xFFFF'FFFF;
 
   void from_clients() {
-    const auto count = received_.from(listener_.descriptor());
+    const auto count = received_.from(flows_.listener().descriptor());
     const Flow* last = nullptr;
     for (std::size_t i = 0; i < count; ++i) {
-      const auto known = by_client_.find(key(received_.sender(i)));
-      const auto asked = known == by_client_.end() ? read_hello(received_.datagrams(i))
-                                                   : std::optional<Endpoint>{};
-      if (asked) open(received_.sender(i), *asked);
-      if (known == by_client_.end()) continue;
-      const auto& flow = flows_[known->second];
-      if (&flow != last) {
-        if (last) outgoing_.send();
-        outgoing_.begin(flow.relay.descriptor());
-        last = &flow;
+      const auto* const flow = flows_.of(received_.sender(i));
+      if (flow == nullptr) {
+        const auto* const fresh = flows_.welcome(received_.sender(i), received_.datagrams(i));
+        if (fresh != nullptr) poller_.add(fresh->relay.descriptor(), fresh->number);
+        continue;
       }
-      outgoing_.add(received_.datagrams(i), received_.segment(i), flow.peer);
+      if (flow != last) {
+        if (last) outgoing_.send();
+        outgoing_.begin(flow->relay.descriptor());
+        last = flow;
+      }
+      outgoing_.add(received_.datagrams(i), received_.segment(i), flow->peer);
     }
     if (last) outgoing_.send();
   }
 
   void from_peer(const Flow& flow) {
     const auto count = received_.from(flow.relay.descriptor());
-    outgoing_.begin(listener_.descriptor());
+    outgoing_.begin(flows_.listener().descriptor());
     for (std::size_t i = 0; i < count; ++i) {
       outgoing_.add(received_.datagrams(i), received_.segment(i), flow.client);
     }
     outgoing_.send();
   }
 
-  void open(const KernelAddress& client, const Endpoint& peer) {
-    flows_.push_back(
-        {UdpSocket{{address_, 0}, mode_ == Mode::merge}, client, kernel_address(peer)});
-    const auto number = static_cast<std::uint32_t>(flows_.size() - 1);
-    by_client_[key(client)] = number;
-    poller_.add(flows_.back().relay.descriptor(), number);
-    std::array<std::byte, 16> answer;
-    listener_.send(write_hello(flows_.back().relay.local(), answer), endpoint_of(client));
-  }
-
-  IpAddress address_;
-  Mode mode_;
-  UdpSocket listener_;
+  Flows flows_;
   Outgoing outgoing_;
   Received received_;
   Poller poller_;
-  std::deque<Flow> flows_;
-  std::unordered_map<std::uint64_t, std::uint32_t> by_client_;
 };
 
 int run(int argc, char** argv) {
   CLI::App app{"Forwards datagrams between two sockets, as a relay does, without any protocol."};
-  const std::map<std::string, Mode> modes{
-      {"plain", Mode::plain}, {"segment", Mode::segment}, {"merge", Mode::merge}};
+  const std::map<std::string, Mode> modes{{"plain", Mode::plain},
+                                          {"segment", Mode::segment},
+                                          {"merge", Mode::merge},
+                                          {"ring", Mode::ring}};
   std::string at;
   auto mode = Mode::plain;
   app.add_option("--listen", at, "ADDRESS:PORT")->required();
-  app.add_option("--mode", mode, "plain, segment (UDP_SEGMENT) or merge (and UDP_GRO)")
+  app.add_option("--mode", mode,
+                 "plain, segment (UDP_SEGMENT), merge (and UDP_GRO) or ring (io_uring)")
       ->transform(CLI::CheckedTransformer(modes));
   CLI11_PARSE(app, argc, argv);
   const auto listen = Endpoint::parse(at);
@@ -275,6 +248,7 @@ int run(int argc, char** argv) {
     std::cerr << "forwarder: not an IPv4 ADDRESS:PORT: " << at << '\n';
     return EXIT_FAILURE;
   }
+  if (mode == Mode::ring) RingForwarder{*listen}.run();
   Forwarder{*listen, mode}.run();
 }
 

@@ -6,7 +6,8 @@ import scenarios
 import tables
 
 COLOURS = {"yuelao": "#b3202a", "yuelao-epoll": "#d9777e", "coturn": "#4a6fa5",
-           "forwarder": "#9a9a9a", "forwarder-segment": "#b5b5b5", "forwarder-merge": "#cfcfcf"}
+           "forwarder": "#9a9a9a", "forwarder-segment": "#b5b5b5", "forwarder-merge": "#cfcfcf",
+           "forwarder-ring": "#e2e2e2"}
 LEFT, WIDTH, BAR, GAP = 280, 520, 14, 16
 
 

@@ -5,7 +5,7 @@ can take part."""
 TURN = ("yuelao", "yuelao-epoll", "coturn")
 # Of which all that there is to tell is told.
 PAIR = ("yuelao", "coturn")
-ALL = (*TURN, "forwarder", "forwarder-segment", "forwarder-merge")
+ALL = (*TURN, "forwarder", "forwarder-segment", "forwarder-merge", "forwarder-ring")
 
 # Where a table shows a scenario.
 PACKETS, ALLOCATIONS = "packets", "allocations"

@@ -85,8 +85,9 @@ def forwarder(mode):
     return command
 
 
-COMMANDS = {"yuelao": yuelao("auto"), "yuelao-epoll": yuelao("epoll"), "coturn": coturn, "forwarder": forwarder("plain"),
-            "forwarder-segment": forwarder("segment"), "forwarder-merge": forwarder("merge")}
+COMMANDS = {"yuelao": yuelao("auto"), "yuelao-epoll": yuelao("epoll"), "coturn": coturn,
+            "forwarder": forwarder("plain"), "forwarder-segment": forwarder("segment"),
+            "forwarder-merge": forwarder("merge"), "forwarder-ring": forwarder("ring")}
 
 
 def binding_answered(address):

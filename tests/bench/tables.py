@@ -52,10 +52,12 @@ def print_packets(reports, wanted):
         cells = [shown(cost[name] and cost[name] / 1e3, 2) for name in scenarios.ALL]
         rows.append((scenario, cells + [ratio(cost["yuelao"], cost["coturn"]),
                                         ratio(cost["yuelao-epoll"], cost["coturn"]),
-                                        ratio(cost["yuelao"], cost["forwarder"]),
+                                        ratio(cost["yuelao"], cost["forwarder-ring"]),
+                                        ratio(cost["yuelao-epoll"], cost["forwarder"]),
                                         ratio(cost["yuelao"], min(bare, default=None))]))
     print_table("server CPU per relayed packet, µs",
-                [*scenarios.ALL, "÷ coturn", "epoll ÷ coturn", "÷ forwarder", f"÷ {BEST}"], rows)
+                [*scenarios.ALL, "÷ coturn", "epoll ÷ coturn", "÷ forwarder-ring",
+                 "epoll ÷ forwarder", f"÷ {BEST}"], rows)
 
 
 def print_rates(reports, wanted):

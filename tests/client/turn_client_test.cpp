@@ -125,6 +125,23 @@ TEST_CASE("a requested family is in the request once") {  // RFC 8656 §7.1
   CHECK(request.get(attribute::requested_address_family) == Family::ipv6);
 }
 
+TEST_CASE("a Binding asks for an answer from elsewhere, and reads what it says") {  // RFC 5780 §7
+  CHECK_FALSE(Asked{Binding{}}.request().has(attribute::change_request.type));
+  Asked asked{Binding{{.change_ip = true, .change_port = false}}};
+  CHECK(asked.request().get(attribute::change_request) == stun::ChangeRequest{true, false});
+  const auto event = asked.answer(Class::success, [](MessageWriter& writer) {
+    mapped(writer);
+    writer.add(attribute::mapped_address, endpoint("203.0.113.9:4001"))
+        .add(attribute::response_origin, endpoint("198.51.100.2:3478"))
+        .add(attribute::other_address, endpoint("198.51.100.2:3479"))
+        .add(attribute::alternate_server, endpoint("203.0.113.6:3478"));
+  });
+  const auto& granted = std::get<Outcome>(event).result.value();
+  CHECK(granted.mapped == endpoint("203.0.113.9:4000"));
+  CHECK(granted.plain == endpoint("203.0.113.9:4001"));
+  CHECK(granted.other == endpoint("198.51.100.2:3479"));
+}
+
 TEST_CASE("an answer with an unknown required attribute ends in failure") {  // RFC 8489 §6.3.3
   CHECK(failed(Asked{Binding{}}.answer(Class::success, required(0x7F01, mapped))) ==
         Reason::malformed);

@@ -121,6 +121,24 @@ TEST_CASE("a REST credential may last as long as the operator says, or for ever"
   CHECK_FALSE(longest("lifetimes: {longest_credential: off}"));
 }
 
+TEST_CASE("behaviour discovery has addresses as clients see them and as they are here") {
+  using Address = turn::BehaviorDiscovery::Address;
+  const auto v4 = [](std::uint8_t last) { return IpAddress::v4({10, 0, 0, last}); };
+  const auto config = parse(
+      "behavior_discovery:\n"
+      "  addresses: [203.0.113.5/10.0.0.5, 10.0.0.6, '2001:db8::5', '2001:db8::6']\n"
+      "  ports: [13478, 13479]",
+      "x");
+  REQUIRE(config);
+  const auto& [addresses, ports] = config->turn.behavior_discovery;
+  CHECK(addresses ==
+        std::vector<Address>{{IpAddress::v4({203, 0, 113, 5}), v4(5)},
+                             {v4(6), v4(6)},
+                             {*IpAddress::parse("2001:db8::5"), *IpAddress::parse("2001:db8::5")},
+                             {*IpAddress::parse("2001:db8::6"), *IpAddress::parse("2001:db8::6")}});
+  CHECK(ports == std::array<std::uint16_t, 2>{13478, 13479});
+}
+
 TEST_CASE("every other setting reaches its place") {
   const auto config = good(R"(
 relay: {addresses: [10.0.0.5, 2001:db8::5], ports: 50000-50099}

@@ -93,6 +93,7 @@ TEST_CASE("config/yuelao.yaml holds every key, fits one screen, and says what is
   CHECK(config->log.privacy == defaults.log.privacy);
   CHECK(config->drain_timeout == defaults.drain_timeout);
   CHECK(config->turn.alternate_server.addresses.empty());
+  CHECK(config->turn.behavior_discovery == defaults.turn.behavior_discovery);
   CHECK(config->threads == defaults.threads);
   CHECK(config->poller == defaults.poller);
   CHECK(config->address_check == defaults.address_check);
@@ -126,6 +127,8 @@ TEST_CASE("the examples in config/yuelao.yaml work") {
         std::vector{Endpoint{*IpAddress::parse("203.0.113.6"), 0},
                     Endpoint{*IpAddress::parse("2001:db8::6"), 0}});
   CHECK(config->turn.alternate_server.domain == "turn2.example.org");
+  CHECK(config->turn.behavior_discovery.addresses.size() == 2);
+  CHECK(config->turn.behavior_discovery.ports == Config{}.turn.behavior_discovery.ports);
   CHECK(config->warnings.empty());
 }
 

@@ -43,6 +43,42 @@ TEST_CASE("another server is one address a family") {
   check_refused(rows);
 }
 
+TEST_CASE("behaviour discovery is two addresses of a family, with two ports") {  // RFC 5780 §6
+  constexpr Row rows[] = {
+      {"behavior_discovery: {ports: [3478, 3479]}", "1:21", "needs its `addresses`"},
+      {"behavior_discovery:", "1:1", "needs its `addresses`"},
+      {"behavior_discovery: {addresses: [192.0.2.1]}", "1:33",
+       "name a second IPv4 address of this machine"},
+      {"behavior_discovery: {addresses: [192.0.2.1, '2001:db8::1']}", "1:33",
+       "name a second IPv4 address of this machine"},
+      {"behavior_discovery: {addresses: [192.0.2.1, 192.0.2.2, '2001:db8::1']}", "1:33",
+       "name a second IPv6 address of this machine"},
+      {"behavior_discovery:\n  addresses: [192.0.2.1, 192.0.2.2, 192.0.2.3]", "2:14",
+       "name two IPv4 addresses, no more"},
+      {"behavior_discovery: {addresses: [192.0.2.1, 192.0.2.1]}", "1:45", "is there already"},
+      {"behavior_discovery: {addresses: [203.0.113.5/10.0.0.5, 203.0.113.6/10.0.0.5]}", "1:56",
+       "is there already"},
+      {"behavior_discovery: {addresses: [203.0.113.5/10.0.0.5, 203.0.113.5/10.0.0.6]}", "1:56",
+       "is there already"},
+      {"behavior_discovery: {addresses: [turn.example.org, 192.0.2.2]}", "1:34",
+       "write 203.0.113.5, or with its own address behind a NAT 203.0.113.5/10.0.0.5"},
+      {"behavior_discovery: {addresses: [192.0.2.1/, 192.0.2.2]}", "1:34", "is not an address"},
+      {"behavior_discovery: {addresses: [0.0.0.0, 192.0.2.2]}", "1:34", "is not an address"},
+      {"behavior_discovery: {addresses: ['2001:db8::1/10.0.0.5', 192.0.2.2]}", "1:34",
+       "mixes IPv4 and IPv6"},
+      {"behavior_discovery: {addresses: [192.0.2.1, 192.0.2.2], ports: 3478}", "1:64",
+       "two different ports belong here, such as [3478, 3479]"},
+      {"behavior_discovery: {addresses: [192.0.2.1, 192.0.2.2], ports: [3478, 3478]}", "1:64",
+       "two different ports belong here"},
+      {"behavior_discovery: {addresses: [192.0.2.1, 192.0.2.2], ports: [3478, 70000]}", "1:71",
+       "write a whole number from 1 to 65535"},
+      {"tls: {certificate: a, key: b}\n"
+       "behavior_discovery: {addresses: [192.0.2.1, 192.0.2.2], ports: [3478, 5349]}",
+       "2:64", "port 5349 is a tls listener's"},
+  };
+  check_refused(rows);
+}
+
 TEST_CASE("a key nobody knows is refused, with the one that may be meant") {
   constexpr Row rows[] = {
       {"relam: x", "1:1", "`relam` is not a key: did you mean `realm`?"},

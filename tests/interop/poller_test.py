@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import re
 import socket
 import time
 
@@ -115,3 +116,17 @@ def test_without_descriptors_new_calls_are_refused_and_old_ones_go_on(network, w
                 codes.add(refusal.code)
         assert codes == {None, 508}
         exchange(one, other, relays, b"through it all")
+
+
+def test_where_the_kernel_refuses_io_uring_epoll_does_the_work(network, serve):
+    server = serve(settings(), refused=["io_uring_setup"])
+    assert "epoll" in server.wait_for_line(r" ready ")
+    with TurnClient(network.client) as one, TurnClient(network.client) as other:
+        exchange(one, other, pair_up(one, other), b"all the same")
+
+
+def test_io_uring_by_name_is_not_replaced_in_silence(launch):
+    server = launch(settings(poller="io_uring"), refused=["io_uring_setup"])
+    assert server.wait() == 1
+    assert re.search(r"`poller: io_uring` does not work here \(Operation not permitted\): .*choose auto",
+                     server.output)

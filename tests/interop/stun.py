@@ -24,6 +24,8 @@ UNKNOWN_ATTRIBUTES, MESSAGE_INTEGRITY_SHA256, PASSWORD_ALGORITHM = 0x000A, 0x001
 USERHASH, PASSWORD_ALGORITHMS = 0x001E, 0x8002
 ALTERNATE_DOMAIN, ALTERNATE_SERVER = 0x8003, 0x8023
 MOBILITY_TICKET = 0x8030
+CHANGE_REQUEST, PADDING, RESPONSE_PORT = 0x0003, 0x0026, 0x0027
+RESPONSE_ORIGIN, OTHER_ADDRESS = 0x802B, 0x802C
 
 UDP_TRANSPORT = (REQUESTED_TRANSPORT, bytes([17, 0, 0, 0]))
 BOTH_FAMILIES = (ADDITIONAL_ADDRESS_FAMILY, bytes([2, 0, 0, 0]))
@@ -63,11 +65,19 @@ class Message:
         return [self._address(value) for each, value in self.every if each == name]
 
     def _address(self, value):
-        _, family, port = struct.unpack_from(">BBH", value)
         key = struct.pack(">I", MAGIC) + self.transaction
-        packed = bytes(a ^ b for a, b in zip(value[4:], key))
-        assert len(packed) == {1: 4, 2: 16}[family]
-        return str(ipaddress.ip_address(packed)), port ^ (MAGIC >> 16)
+        plain = bytes(a ^ b for a, b in zip(value[2:], key[:2] + key))
+        return self._plain_address(value[:2] + plain)
+
+    def plain_address(self, name):
+        """(address, port) of MAPPED-ADDRESS and those that stand like it."""
+        return self._plain_address(self.attributes[name])
+
+    @staticmethod
+    def _plain_address(value):
+        _, family, port = struct.unpack_from(">BBH", value)
+        assert len(value) == {1: 8, 2: 20}[family]
+        return str(ipaddress.ip_address(value[4:])), port
 
     def signed_with(self, key, sha256=False):
         """Whether the integrity attribute of this kind is there and right (RFC 8489 §14.5, §14.6)."""

@@ -1,5 +1,6 @@
 """The built server as a process: started in its namespace, watched through sd_notify(3)."""
 
+import errno
 import json
 import os
 import re
@@ -8,6 +9,8 @@ import signal
 import socket
 import subprocess
 import threading
+
+import seccomp
 
 from network import CLIENT, PEER, SERVER
 
@@ -38,7 +41,9 @@ def settings(**changes):
 
 
 class Yuelao:
-    def __init__(self, namespace, directory, configuration, descriptors=None, environment=None):
+    def __init__(self, namespace, directory, configuration, descriptors=None, environment=None,
+                 refused=()):
+        """`refused` are system calls that fail with EPERM, as a container's profile has it."""
         self.namespace = namespace
         self.file = directory / "yuelao.yaml"
         self.lines = []
@@ -52,6 +57,11 @@ class Yuelao:
         def limit():
             if descriptors:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+            if refused:
+                rules = seccomp.SyscallFilter(seccomp.ALLOW)
+                for call in refused:
+                    rules.add_rule(seccomp.ERRNO(errno.EPERM), call)
+                rules.load()
 
         state = directory / "state"
         self.process = subprocess.Popen(

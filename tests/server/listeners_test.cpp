@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 
 #include "server/start_error.hpp"
@@ -60,6 +61,63 @@ TEST_CASE("a port that is taken is refused, naming the program that holds it") {
     expect(reason, me);
     expect(reason_for_refusing({transport, std::nullopt, port}), "is already taken by ");
   }
+}
+
+// Two addresses of loopback that nothing else is at.
+turn::BehaviorDiscovery discovery_at(std::uint16_t first, std::uint16_t second) {
+  const auto a = IpAddress::v4({127, 57, 80, 1});
+  const auto b = IpAddress::v4({127, 57, 80, 2});
+  return {.addresses = {{a, a}, {b, b}}, .ports = {first, second}};
+}
+
+TEST_CASE("behaviour discovery opens what `listen` leaves out, and nothing twice") {  // RFC 5780 §6
+  const config::Listen udp{Transport::udp, IpAddress::v4({127, 57, 80, 1}), 35780};
+  const auto discovery = discovery_at(35780, 35781);
+  const auto alone = open_listeners({udp}, 2, discovery);
+  REQUIRE(alone.addresses.size() == 4);
+  for (const auto& listening : alone.addresses) CHECK(listening.transport == Transport::udp);
+  for (const auto& shard : alone.shards) CHECK(shard.datagrams.size() == 4);
+}
+
+TEST_CASE("a listener without an address has one port of behaviour discovery on both") {
+  const auto listeners =
+      open_listeners({{Transport::udp, std::nullopt, 35782}, {Transport::tcp, std::nullopt, 35782}},
+                     1, discovery_at(35782, 35783));
+  const auto opened = [&](Transport transport, const char* at) {
+    return std::ranges::count_if(listeners.addresses, [&](const Listening& listening) {
+      return listening.transport == transport && listening.at == Endpoint::parse(at);
+    });
+  };
+  for (const auto transport : {Transport::udp, Transport::tcp}) {
+    CHECK(opened(transport, "0.0.0.0:35782") == 1);
+    CHECK(opened(transport, "127.57.80.1:35782") == 0);
+    CHECK(opened(transport, "127.57.80.1:35783") == 1);
+    CHECK(opened(transport, "127.57.80.2:35783") == 1);
+  }
+}
+
+TEST_CASE("what behaviour discovery cannot have is refused, naming its keys") {
+  const auto reason_for = [](const std::vector<config::Listen>& listen,
+                             const turn::BehaviorDiscovery& discovery) -> std::string {
+    try {
+      open_listeners(listen, 1, discovery);
+    } catch (const StartError& error) {
+      return error.what();
+    }
+    return "(not refused)";
+  };
+  const config::Listen udp{Transport::udp, loopback, 0};
+  const auto other = open_listeners({{Transport::udp, IpAddress::v4({127, 57, 80, 2}), 35785}}, 1);
+  auto reason = reason_for({udp}, discovery_at(35784, 35785));
+  expect(reason, "35785 on 127.57.80.2 is already taken by ");
+  expect(reason, "choose another port under `behavior_discovery.ports`");
+
+  // Also where a listener without an address would seem to have it.
+  auto elsewhere = discovery_at(35786, 35787);
+  elsewhere.addresses[1] = {IpAddress::v4({192, 0, 2, 77}), IpAddress::v4({192, 0, 2, 77})};
+  reason = reason_for(
+      {{Transport::udp, std::nullopt, 35786}, {Transport::udp, std::nullopt, 35787}}, elsewhere);
+  expect(reason, "does not have the address 192.0.2.77 that `behavior_discovery.addresses` names");
 }
 
 TEST_CASE("an address of another machine is refused") {

@@ -1,6 +1,7 @@
 #include "server/poller.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -105,6 +106,27 @@ TEST_CASE("datagrams of many sockets arrive whole, each flow in its order") {
   for (const auto& texts : world.texts) {
     for (std::size_t i = 0; i < texts.size(); ++i) CHECK(texts[i].size() == 1 + 200 * i);
   }
+}
+
+// io_uring has room for 2048 completions and 256 buffers; what does not fit must not be lost.
+TEST_CASE("more sockets than a ring has room for are ready at once") {
+  rlimit descriptors{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+  descriptors.rlim_cur = descriptors.rlim_max;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+  World world;
+  UdpWire wire{{loopback, 0}};
+  for (std::size_t i = 0; i < 2500; ++i) wire.send_to(world.open().local(), as_bytes("one"));
+  const auto heard = [&](std::size_t datagrams) {
+    return world.eventually([&] {
+      return std::ranges::all_of(world.texts,
+                                 [&](const auto& texts) { return texts.size() == datagrams; });
+    });
+  };
+  CHECK(heard(1));
+  // All of them are still listened to.
+  for (const UdpSocket& relay : world.relays) wire.send_to(relay.local(), as_bytes("two"));
+  CHECK(heard(2));
 }
 
 TEST_CASE("the longest datagram there is arrives whole") {

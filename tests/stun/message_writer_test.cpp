@@ -61,6 +61,17 @@ TEST_CASE("padding is zero whatever the buffer held") {  // RFC 8489 §14
   CHECK(std::ranges::equal(written.subspan(header_bytes), expected));
 }
 
+TEST_CASE("an attribute of zeros is as long as is said, and the size is known meanwhile") {
+  std::vector<std::byte> buffer(64, canary);
+  MessageWriter writer{buffer, Method::binding, Class::success, {}};
+  CHECK(writer.size() == header_bytes);
+  writer.add_zeros(attribute::padding.type, 5);
+  CHECK(writer.size() == header_bytes + 12);
+  const auto expected = test::from_hex("0026 0005 00000000 00000000");
+  CHECK(std::ranges::equal(writer.finish().subspan(header_bytes), expected));
+  CHECK(writer.add_zeros(attribute::padding.type, 29).finish().empty());
+}
+
 TEST_CASE("a message is never longer than its length field can say") {
   std::vector<std::byte> buffer(70'000);
   const std::vector<std::byte> payload(65'532);

@@ -137,7 +137,7 @@ std::vector<Sent> World::finish() {
       Octets bytes{send.prefix.begin(), send.prefix.end()};
       bytes.insert(bytes.end(), send.payload.begin(), send.payload.end());
       bytes.resize(bytes.size() + send.padding);
-      sent.push_back({send.from, send.to, std::move(bytes), send.dont_fragment});
+      sent.push_back({send.from, send.to, std::move(bytes), send.dont_fragment, send.source});
     }
     out_.clear_sends();
     for (const auto& command : out_.take_commands()) carry_out(command);

@@ -42,6 +42,7 @@ struct Sent {
   Endpoint to;
   Octets bytes;  // prefix, payload and padding, as on the wire
   bool dont_fragment = false;
+  IpAddress source{};
 
   stun::Message message() const;  // the bytes as a STUN message; throws when they are not
 };
