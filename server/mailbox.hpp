@@ -36,7 +36,8 @@ class Mailbox {
   // From any thread.
   Posted post(const turn::Handover& handover);
   Posted post(const turn::Forward& forward);
-  // Never full: there are no more of them than allocations that move.
+  // Never full: an errand answers a Forward, of which the limit let so many through, or ends what
+  // such an answer began.
   void post(const turn::Errand& errand);
   void post(Removal removal);
 

@@ -163,12 +163,15 @@ std::expected<Endpoint, turn::RelayFailure> RelaySockets::keep(turn::RelayId id,
     give_back(std::move(held));
     return std::unexpected{failure_for(error)};
   }
+  return put(id, std::move(held)).local();
+}
+
+const UdpSocket& RelaySockets::put(turn::RelayId id, SharedReservations::Held held) {
   if (slots_.size() <= id.index) slots_.resize(id.index + 1);
   Slot& slot = slots_[id.index];
   slot.generation = id.generation;
   slot.home = held.home;
-  slot.socket = std::move(held.socket);
-  return slot.socket->local();
+  return slot.socket.emplace(std::move(held.socket));
 }
 
 void RelaySockets::close(turn::RelayId id) {
@@ -186,11 +189,13 @@ std::optional<RelaySockets::Relay> RelaySockets::give_away(turn::RelayId id) {
   return Relay{*std::exchange(slot.socket, std::nullopt), slot.home};
 }
 
-// The other shard's lists do not count here.
-std::expected<Endpoint, turn::RelayFailure> RelaySockets::take_over(turn::RelayId id, Relay relay) {
+// The other shard's lists do not count here. The port of one that cannot be served is given back by
+// close(), as any other's: not before the directory has forgotten who had it.
+bool RelaySockets::take_over(turn::RelayId id, Relay relay) {
   relay.socket.disarmed = false;
   relay.socket.listed = false;
-  return keep(id, std::move(relay));
+  const UdpSocket& socket = put(id, std::move(relay));
+  return !around_.poller.add(socket.descriptor(), turn::SocketRef::relay(id));
 }
 
 void RelaySockets::close_reserved(const turn::ReservationToken& token) {

@@ -49,7 +49,8 @@ class RelaySockets {
   using Relay = SharedReservations::Held;
   // Empty where there is none of that number.
   std::optional<Relay> give_away(turn::RelayId id);
-  std::expected<Endpoint, turn::RelayFailure> take_over(turn::RelayId id, Relay relay);
+  // False: it cannot be served here, and only waits for close().
+  bool take_over(turn::RelayId id, Relay relay);
 
   // Does nothing when nothing is held under `token`.
   void close_reserved(const turn::ReservationToken& token);
@@ -76,6 +77,7 @@ class RelaySockets {
   std::expected<UdpSocket, turn::RelayFailure> open_on(Address& address, turn::Parity parity);
   std::expected<Pair, turn::RelayFailure> open_pair_on(Address& address);
   std::expected<Endpoint, turn::RelayFailure> keep(turn::RelayId id, SharedReservations::Held held);
+  const UdpSocket& put(turn::RelayId id, SharedReservations::Held held);
   void give_back(SharedReservations::Held held);
   void give_back(const Endpoint& port);
   void take_back_ports();

@@ -50,7 +50,12 @@ void Shard::visit_listener(const Poller::Event& event, Now now) {
 void Shard::visit_relay(const Poller::Event& event, Now now) {
   const turn::RelayId id{event.ref.index, event.ref.generation};
   UdpSocket* const socket = relays_.find(id);
-  if (socket == nullptr) return;
+  if (socket == nullptr) {  // closed, or with its client in another shard
+    if (event.message != nullptr) {
+      ++engine_.counters().drops[static_cast<std::size_t>(Drop::no_allocation)];
+    }
+    return;
+  }
   for (const Received& received : receive(*socket, event, relay_visit)) {
     received.for_each_datagram([&](Bytes datagram) {
       make_room();

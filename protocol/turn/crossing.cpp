@@ -139,9 +139,14 @@ void Engine::depart(Allocation& allocation, Outbox& out) {
 void Engine::on_arrival(std::vector<Allocation> allocations, Now now, Outbox& out) {
   const auto path = allocations.front().path;
   expected_.erase(path);
-  // Made by the same client on the same five-tuple, while this one was on its way.
+  // Made by the same client on the same five-tuple, or about to move there, while this one was on
+  // its way.
   while (auto* const other = allocations_.find(path)) {
-    end(*other, Notice::Event::allocation_deleted, out);
+    if (other->next == path) {
+      stay(*other, out);
+    } else {
+      end(*other, Notice::Event::allocation_deleted, out);
+    }
   }
   Allocation* first = nullptr;
   for (auto& arriving : allocations) {

@@ -203,7 +203,7 @@ void Engine::on_client_closed(const ClientPath& path, Now now, Outbox& out) {
   }
   while (auto* const allocation = allocations_.find(path)) {
     if (allocation->next == path) {
-      allocations_.stay(*allocation);
+      stay(*allocation, out);
     } else if (allocation->next && !allocation->expired(now)) {
       finish_move(*allocation, out);
     } else {

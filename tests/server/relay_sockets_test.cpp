@@ -3,7 +3,12 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <chrono>
 #include <set>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
 
 #include "server/random.hpp"
 #include "tests/server/tested_poller.hpp"
@@ -223,6 +228,57 @@ TEST_CASE("a reserved port serves in another shard and comes home when it is clo
   }
   for (std::uint32_t i = 0; i < 8; ++i) CHECK(world.relays.open({i, 0}, Family::ipv4).has_value());
   CHECK(world.reservations.come_home(1).empty());
+}
+
+// One that has no room for another socket.
+class FullPoller final : public Poller {
+ public:
+  std::string_view name() const override { return "full"; }
+  std::error_code add(int, turn::SocketRef) override {
+    return std::make_error_code(std::errc::no_space_on_device);
+  }
+  void watch(int, turn::SocketRef, Interest) override {}
+  std::span<const Event> wait(std::chrono::milliseconds) override { return {}; }
+  bool rung() const override { return false; }
+  void ring() override {}
+};
+
+TEST_CASE("a relay that another shard takes over is polled there alone") {  // RFC 8016 §3.2.2
+  World world;
+  test::TestedPoller others_poller;
+  RelaySockets other{{{.advertised = loopback, .bound = loopback}},
+                     {40'000, 40'001},
+                     {*others_poller, world.random, world.reservations, 1}};
+  const auto opened = world.relays.open({0, 0}, Family::ipv4);
+  REQUIRE(opened.has_value());
+  auto relay = world.relays.give_away({0, 0});
+  REQUIRE(relay.has_value());
+  CHECK(world.relays.find({0, 0}) == nullptr);
+  CHECK_FALSE(world.relays.give_away({0, 0}).has_value());
+  REQUIRE(other.take_over({3, 4}, *std::move(relay)));
+  CHECK(other.find({3, 4})->local() == *opened);
+
+  CHECK(world.poller->wait({}).empty());
+  CHECK(others_poller->wait({}).empty());
+  test::UdpWire{loopback, *opened}.send(as_bytes("hello"));
+  CHECK(world.poller->wait({}).empty());
+  CHECK(others_poller->wait({}).size() == 1);
+  other.close({3, 4});
+  for (std::uint32_t i = 0; i < 8; ++i) CHECK(world.relays.open({i, 0}, Family::ipv4).has_value());
+}
+
+TEST_CASE("a relay that cannot be served where it comes to keeps its port until it is closed") {
+  World world;
+  FullPoller full;
+  RelaySockets other{{{.advertised = loopback, .bound = loopback}},
+                     {40'000, 40'001},
+                     {full, world.random, world.reservations, 1}};
+  REQUIRE(world.relays.open({0, 0}, Family::ipv4).has_value());
+  CHECK_FALSE(other.take_over({3, 4}, world.relays.give_away({0, 0}).value()));
+  CHECK(world.reservations.come_home(0).empty());
+  CHECK(other.find({3, 4}) != nullptr);
+  other.close({3, 4});
+  for (std::uint32_t i = 0; i < 8; ++i) CHECK(world.relays.open({i, 0}, Family::ipv4).has_value());
 }
 
 TEST_CASE("a reserved port of an address that is gone is forgotten in peace") {

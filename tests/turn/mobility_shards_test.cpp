@@ -17,6 +17,11 @@ Client::Fill showing(const Octets& ticket) {
   return [ticket](stun::MessageWriter& writer) { writer.add(attribute::mobility_ticket, ticket); };
 }
 
+void asking_for_ticket(stun::MessageWriter& writer) {
+  requesting_udp()(writer);
+  writer.add(attribute::mobility_ticket, Bytes{});
+}
+
 Octets ticket_in(const Sent& answer) {
   const auto value = answer.message().value_of(attribute::mobility_ticket.type).value();
   return {value.begin(), value.end()};
@@ -90,10 +95,7 @@ struct Shards {
 struct Crossing {
   explicit Crossing(Transport from = Transport::udp, Transport to = Transport::udp)
       : client{shards[0], home, from}, moved{shards[1], away, to} {
-    const auto answer = client.request(Method::allocate, [](stun::MessageWriter& writer) {
-      requesting_udp()(writer);
-      writer.add(attribute::mobility_ticket, Bytes{});
-    });
+    const auto answer = client.request(Method::allocate, asking_for_ticket);
     REQUIRE(code_of(answer) == 0);
     ticket = ticket_in(*answer);
     client.bind(0x4001, peer);
@@ -279,10 +281,7 @@ TEST_CASE("a five-tuple that one shard's client moves to is not another's as wel
   auto& shards = crossing.shards;
   CHECK(code_of(crossing.refresh()) == 0);
   Client resident{shards[1], "203.0.113.7:9"};
-  const auto answer = resident.request(Method::allocate, [](stun::MessageWriter& writer) {
-    requesting_udp()(writer);
-    writer.add(attribute::mobility_ticket, Bytes{});
-  });
+  const auto answer = resident.request(Method::allocate, asking_for_ticket);
   REQUIRE(code_of(answer) == 0);
   CHECK(code_of(crossing.moved.request(Method::refresh, showing(ticket_in(*answer)))) == 437);
   CHECK(shards[1].engine.consistent());
@@ -375,6 +374,55 @@ TEST_CASE("an allocation that arrives where its client has made another takes it
   CHECK(shards[1].closed.size() == 1);
   CHECK(shards.quota.total() == 1);
   CHECK(crossing.heard_at(1) == endpoint(away));
+}
+
+TEST_CASE("an allocation that arrives where another only moves to leaves that where it is") {
+  Crossing crossing{Transport::tcp, Transport::udp};
+  auto& shards = crossing.shards;
+  Client resident{shards[1], "203.0.113.7:9"};
+  const auto theirs = resident.request(Method::allocate, asking_for_ticket);
+  REQUIRE(code_of(theirs) == 0);
+  resident.bind(0x4001, peer);
+  const auto relay = shards[1].opened.back();
+
+  crossing.moved.send(crossing.moved.compose(Method::refresh, showing(crossing.ticket)));
+  shards.deliver(1);
+  CHECK(code_of(crossing.moved.request(Method::refresh, showing(ticket_in(*theirs)))) == 0);
+  shards[0].client_closed(crossing.client.path);
+  shards.settle();
+  CHECK(shards[1].engine.allocation_count() == 2);
+  CHECK(shards[1].engine.consistent());
+  CHECK(crossing.heard_at(1) == endpoint(away));
+  CHECK(shards[1].from_peer(relay, endpoint(peer), "x").at(0).to == resident.path.tuple.client);
+}
+
+TEST_CASE("a refusal that comes late leaves no shard waiting for anybody") {
+  Crossing crossing;
+  auto& shards = crossing.shards;
+  Client second{shards[0], "203.0.112.9:7"};
+  const auto theirs = second.request(Method::allocate, asking_for_ticket);
+  REQUIRE(code_of(theirs) == 0);
+  // Both Refreshes are on their way, and so is an allocation that the client makes itself.
+  crossing.moved.send(crossing.moved.compose(Method::refresh, showing(crossing.ticket)));
+  crossing.moved.send(crossing.moved.compose(Method::refresh, showing(ticket_in(*theirs))));
+  crossing.moved.allocate();
+  const auto letters = std::exchange(shards[1].forwarded, {});
+  REQUIRE(letters.size() == 2);
+
+  shards[0].forward(letters[0]);
+  shards.deliver(0);  // the first is refused: the path has an allocation
+  REQUIRE(shards[1].errands.size() == 1);
+  const auto refusal = std::exchange(shards[1].errands, {});
+  crossing.moved.request(Method::refresh,
+                         [](auto& writer) { writer.add(attribute::lifetime, 0s); });
+  crossing.client.request(Method::refresh,
+                          [](auto& writer) { writer.add(attribute::lifetime, 0s); });
+  shards[0].forward(letters[1]);
+  shards.deliver(0);  // the second is waited for
+  CHECK(shards[1].engine.has_allocation(crossing.moved.path));
+  shards[0].errand(refusal[0]);
+  shards.settle();
+  CHECK(shards[1].engine.idle());
 }
 
 TEST_CASE("a relay whose socket cannot be served ends with its allocation") {
