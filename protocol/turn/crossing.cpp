@@ -3,7 +3,6 @@
 // from the new five-tuple; then the allocation follows its client, with its relays' sockets, so
 // that no packet crosses from one shard to the other any more.
 
-#include <algorithm>
 #include <utility>
 
 #include "protocol/stun/attributes.hpp"
@@ -58,17 +57,25 @@ bool Engine::pass_on(const ClientPath& path, Bytes message, Outbox& out) {
 
 // Where the allocation is that the ticket is for; empty: nowhere any more.
 std::optional<ShardNumber> Engine::owner_of(const Ticket& ticket) const {
-  for (const auto& bound : ticket.relays) {
-    if (const auto owner = bound ? directory_.owner(*bound) : std::nullopt) return owner;
-  }
-  return std::nullopt;
+  std::optional<ShardNumber> found;
+  for_each_relay(ticket, [&](const Endpoint&, ShardNumber owner) {
+    if (!found || *found == shard_) found = owner;
+  });
+  return found;
 }
 
 // Whether one of the relays it names is here, its own or by now another's.
 bool Engine::knows(const Ticket& ticket) const {
-  return std::ranges::any_of(ticket.relays, [this](const auto& bound) {
-    return bound && allocations_.find_bound(*bound) != nullptr;
+  bool here = false;
+  bool found = false;
+  bool elsewhere = false;
+  for_each_relay(ticket, [&](const Endpoint& bound, ShardNumber owner) {
+    const auto* const allocation = allocations_.find_bound(bound);
+    found |= allocation != nullptr && allocation->session == ticket.session;
+    here |= allocation != nullptr;
+    elsewhere |= owner != shard_;
   });
+  return found || (here && !elsewhere);
 }
 
 void Engine::on_forward(const Forward& forward, Now now, Outbox& out) {

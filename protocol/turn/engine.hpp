@@ -148,6 +148,12 @@ class Engine {
   Answer move(const AuthenticatedRequest& request, Now now, Outbox& out);
   std::optional<Ticket> ticket_in(const stun::Message& message) const;
   ClientRelays relays_of(const Ticket& ticket, Now now);
+  // Each live relay that the ticket may mean, as bound, and the shard it is in.
+  template <class Visitor>
+  void for_each_relay(const Ticket& ticket, Visitor visit) const {
+    directory_.for_each_live(Family::ipv4, ticket.ports[0], visit);
+    directory_.for_each_live(Family::ipv6, ticket.ports[1], visit);
+  }
   std::optional<Refusal> recount(const ClientRelays& relays, const IpAddress& client);
   void expect(Allocation& allocation, const AuthenticatedRequest& request, Now now, Outbox& out);
   void stay(Allocation& allocation, Outbox& out);

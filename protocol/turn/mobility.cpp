@@ -15,6 +15,8 @@ using stun::ErrorCode;
 // How long a Refresh is known again after it was answered: the RFC's least.
 constexpr std::chrono::seconds known_for{30};
 
+constexpr std::uint32_t after(std::uint32_t sequence) { return (sequence + 1) % Ticket::sequences; }
+
 enum class Use : std::uint8_t { first, again, none };
 
 // A ticket is good for one Refresh, and that one as often as it is sent.
@@ -22,7 +24,7 @@ Use use_of(const Ticket& ticket, const AuthenticatedRequest& request, const Mobi
            Now now) {
   if (ticket.sequence == mobility.sequence) return Use::first;
   const auto& last = mobility.last;
-  const bool again = last && ticket.sequence + 1 == mobility.sequence &&
+  const bool again = last && after(ticket.sequence) == mobility.sequence &&
                      last->id == request.message().transaction_id() &&
                      last->path == request.path() && now.steady < last->known_until;
   return again ? Use::again : Use::none;
@@ -78,22 +80,22 @@ std::optional<Ticket> Engine::ticket_in(const stun::Message& message) const {
 // What of the allocation is still there.
 ClientRelays Engine::relays_of(const Ticket& ticket, Now now) {
   ClientRelays relays;
-  for (const auto& bound : ticket.relays) {
-    const auto* const found = bound ? allocations_.find_bound(*bound) : nullptr;
-    if (found == nullptr || found->session != ticket.session || !found->open(now)) continue;
+  for_each_relay(ticket, [&](const Endpoint& bound, ShardNumber) {
+    const auto* const found = allocations_.find_bound(bound);
+    if (found == nullptr || found->session != ticket.session || !found->open(now)) return;
     relays.add(*allocations_.find(found->id));
-  }
+  });
   return relays;
 }
 
 SealedTicket Engine::seal_ticket(const Allocation& allocation) {
   Ticket ticket{.session = allocation.session, .sequence = allocation.mobility->sequence};
   const auto add = [&](const Allocation& relay) {
-    ticket.relays.at(relay.family == Family::ipv4 ? 0 : 1) = relay.bound_endpoint();
+    ticket.ports.at(relay.family == Family::ipv4 ? 0 : 1) = relay.relayed.port;
   };
   add(allocation);
   if (const auto* const twin = allocations_.twin(allocation)) add(*twin);
-  return tickets_.seal(ticket, random_);
+  return tickets_.seal(ticket);
 }
 
 // From the Refresh on, and not only when the move ends: who may not come need not begin.
@@ -112,7 +114,8 @@ void Engine::expect(Allocation& allocation, const AuthenticatedRequest& request,
   stay(allocation, out);
   const auto& path = request.path();
   allocations_.expect(allocation, path);
-  ++allocation.mobility->sequence;
+  auto& sequence = allocation.mobility->sequence;
+  sequence = after(sequence);
   allocation.mobility->last =
       Mobility::Move{request.message().transaction_id(), path, now.steady + known_for};
   if (auto* const twin = allocations_.twin(allocation)) twin->mobility = allocation.mobility;

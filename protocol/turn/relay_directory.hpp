@@ -42,6 +42,17 @@ class RelayDirectory {
   // The shard it lives in; empty where no relay is live.
   std::optional<ShardNumber> owner(const Endpoint& peer) const;
 
+  // Visits each live relay of that family and port, by where it is bound and the shard it is in:
+  // there may be one on each address. No relay has port 0.
+  template <class Visitor>
+  void for_each_live(Family family, std::uint16_t port, Visitor visit) const {
+    for (const auto& entry : entries_) {
+      const auto owner = entry.at(port);
+      if (owner == 0 || entry.address.bound.family() != family) continue;
+      visit(Endpoint{entry.address.bound, port}, static_cast<ShardNumber>(owner - 1));
+    }
+  }
+
   // Behind a 1:1 NAT a datagram to an advertised address would have to hairpin; it is
   // sent to the bound address instead, and its source is read back as advertised. Of an
   // address that relays are no longer opened on, only live ones are translated: the
