@@ -156,20 +156,19 @@ def test_a_reload_turns_it_off_for_calls_that_are_up(network, serve, authority, 
         call.move("tcp")
 
 
-@pytest.mark.parametrize("options", [[], ["-t"]], ids=["udp", "tcp"])
-def test_coturns_client_moves(network, serve, options):
+# Over UDP: over TCP the client gives up with coturn as well.
+def test_coturns_client_moves(network, serve):
     server = serve(settings(mobility="on", **ALLOWED))
     with echo_peer(network.client):
-        assert_no_loss(uclient(network.client, "-M", *options))
+        assert_no_loss(uclient(network.client, "-M"))
     assert server.metric("yuelao_allocations_moved_total") > 0
 
 
-@pytest.mark.parametrize("options", [[], ["-t"]], ids=["udp", "tcp"])
-def test_coturns_client_moves_with_coturn_as_well(network, tmp_path, options):
+def test_coturns_client_moves_with_coturn_as_well(network, tmp_path):
     coturn = Coturn(network.server, tmp_path / "coturn",
                     options=["--mobility", "--allow-loopback-peers"])
     try:
         with echo_peer(network.client):
-            assert_no_loss(uclient(network.client, "-M", *options))
+            assert_no_loss(uclient(network.client, "-M"))
     finally:
         coturn.stop()
