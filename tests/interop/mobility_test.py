@@ -156,7 +156,7 @@ def test_a_reload_turns_it_off_for_calls_that_are_up(network, serve, authority, 
         call.move("tcp")
 
 
-# Over UDP: over TCP the client gives up with coturn as well.
+# Over UDP. Over TCP the client gives up with coturn ("recv: Success"), and is told 437 here.
 def test_coturns_client_moves(network, serve):
     server = serve(settings(mobility="on", **ALLOWED))
     with echo_peer(network.client):
