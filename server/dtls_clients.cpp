@@ -71,7 +71,9 @@ void DtlsClients::greet(const Origin& origin, const DtlsSession::Hello& hello, D
 void DtlsClients::begin(const Origin& origin, const edge::HelloRandom& hello) {
   auto* client = client_at(origin.tuple);
   if (client != nullptr && began_with(*client, hello)) return drop(turn::Drop::still_opening);
-  auto next_greeter = make_session();
+  // One that replaces another of the same client takes no room.
+  const bool room = coming_ < coming_limit || (client != nullptr && client->coming);
+  auto next_greeter = room ? make_session() : nullptr;
   if (client != nullptr && next_greeter) forget_coming(*client);
   if (client == nullptr && next_greeter) client = admit(origin);
   if (client == nullptr || !next_greeter) {
@@ -86,7 +88,7 @@ void DtlsClients::begin(const Origin& origin, const edge::HelloRandom& hello) {
 }
 
 DtlsClient* DtlsClients::admit(const Origin& origin) {
-  if (coming_ >= coming_limit || !around_.connections.admit()) return nullptr;
+  if (!around_.connections.admit()) return nullptr;
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.emplace_back();
