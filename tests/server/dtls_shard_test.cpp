@@ -105,18 +105,7 @@ TEST_CASE("a DTLS client and a UDP client reach each other") {
   World world{loopback_config(), 2};
   DtlsWire secure{loopback, world.group.udp()};
   UdpWire plain{loopback, world.group.udp()};
-  TurnClient first{secure, "alice", "wonderland"};
-  TurnClient second{plain, "alice", "wonderland"};
-  const auto first_relayed = first.allocate();
-  const auto second_relayed = second.allocate();
-  REQUIRE(first_relayed.has_value());
-  REQUIRE(second_relayed.has_value());
-  REQUIRE(first.bind_channel(0x4001, *second_relayed));
-  REQUIRE(second.bind_channel(0x4002, *first_relayed));
-  first.send(0x4001, "hello");
-  CHECK(second.receive(0x4002) == "hello");
-  second.send(0x4002, "hello yourself");
-  CHECK(first.receive(0x4001) == "hello yourself");
+  test::check_relayed_call(secure, plain);
 }
 
 // RFC 7350 §4.6, RFC 6347 §4.2.1

@@ -91,18 +91,7 @@ TEST_CASE("two clients' relays reach each other") {
   ShardGroup group{loopback_config()};
   UdpWire first_wire{loopback, group.udp()};
   UdpWire second_wire{loopback, group.udp()};
-  TurnClient first{first_wire, "alice", "wonderland"};
-  TurnClient second{second_wire, "alice", "wonderland"};
-  const auto first_relayed = first.allocate();
-  const auto second_relayed = second.allocate();
-  REQUIRE(first_relayed.has_value());
-  REQUIRE(second_relayed.has_value());
-  REQUIRE(first.bind_channel(0x4001, *second_relayed));
-  REQUIRE(second.bind_channel(0x4002, *first_relayed));
-  first.send(0x4001, "hello");
-  CHECK(second.receive(0x4002) == "hello");
-  second.send(0x4002, "hello yourself");
-  CHECK(first.receive(0x4001) == "hello yourself");
+  test::check_relayed_call(first_wire, second_wire);
 }
 
 TEST_CASE("relays of different shards reach each other, a burst in its order") {

@@ -1,5 +1,7 @@
 #include "tests/server/turn_client.hpp"
 
+#include <doctest/doctest.h>
+
 #include <array>
 
 #include "protocol/stun/attributes.hpp"
@@ -128,6 +130,21 @@ bool TurnClient::take_challenge(const stun::Message& answer) {
   realm_ = *realm;
   nonce_ = *nonce;
   return true;
+}
+
+void check_relayed_call(Wire& first_wire, Wire& second_wire) {
+  TurnClient first{first_wire, "alice", "wonderland"};
+  TurnClient second{second_wire, "alice", "wonderland"};
+  const auto first_relayed = first.allocate();
+  const auto second_relayed = second.allocate();
+  REQUIRE(first_relayed.has_value());
+  REQUIRE(second_relayed.has_value());
+  REQUIRE(first.bind_channel(0x4001, *second_relayed));
+  REQUIRE(second.bind_channel(0x4002, *first_relayed));
+  first.send(0x4001, "hello");
+  CHECK(second.receive(0x4002) == "hello");
+  second.send(0x4002, "hello yourself");
+  CHECK(first.receive(0x4001) == "hello yourself");
 }
 
 }  // namespace yuelao::test

@@ -52,4 +52,7 @@ class TurnClient {
   int error_ = 0;
 };
 
+// Alice at both ends: each allocates, and both hear the other through channels to their relays.
+void check_relayed_call(Wire& first, Wire& second);
+
 }  // namespace yuelao::test
