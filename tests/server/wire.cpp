@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <stdexcept>
 #include <string>
 
@@ -158,7 +159,12 @@ TlsWire::TlsWire(const Endpoint& server, std::string_view alpn, int highest_vers
                         static_cast<unsigned>(offer.size()));
   }
   SSL_set_fd(session_->ssl, socket_.value());
-  session_->connected = SSL_connect(session_->ssl) == 1;
+  // A call with a time limit is not begun again by the kernel (signal(7)), and io_uring interrupts
+  // this thread when a ring it had is taken apart.
+  do {
+    errno = 0;
+    session_->connected = SSL_connect(session_->ssl) == 1;
+  } while (!session_->connected && errno == EINTR);
 }
 
 TlsWire::~TlsWire() = default;
