@@ -130,6 +130,14 @@ Read<void> read_proxies(const Element& element, Draft& draft) {
   return {};
 }
 
+Read<void> read_switch(const Element& element, bool& to) {
+  constexpr std::array<std::string_view, 2> words{"off", "on"};
+  const auto index = read_word(element, words);
+  if (!index) return std::unexpected{index.error()};
+  to = *index == 1;
+  return {};
+}
+
 constexpr std::array<std::string_view, 2> proxy_protocols{"off", "v2"};
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
@@ -251,6 +259,23 @@ constexpr std::array all_settings{
     Setting{"limits.connections",
             [](E element, D draft) {
               return assign(read_number(element, allocations), draft.config.connections);
+            }},
+    Setting{"tcp_relays.enabled",
+            [](E element, D draft) { return read_switch(element, draft.config.turn.tcp_relays); }},
+    Setting{"tcp_relays.connections",
+            [](E element, D draft) {
+              return assign(read_number(element, allocations),
+                            draft.config.turn.limits.peer_connections);
+            }},
+    Setting{"tcp_relays.per_user",
+            [](E element, D draft) {
+              return assign(read_number(element, number_or_unlimited),
+                            draft.config.turn.limits.peer_connections_per_user);
+            }},
+    Setting{"tcp_relays.per_allocation",
+            [](E element, D draft) {
+              return assign(read_number(element, {1, 1'000}),
+                            draft.config.turn.limits.peer_connections_per_allocation);
             }},
     Setting{"lifetimes.default",
             [](E element, D draft) {

@@ -4,7 +4,10 @@
 #include <set>
 #include <vector>
 
+#include "fuzz/discovery_promises.hpp"
 #include "fuzz/discovery_request.hpp"
+#include "fuzz/engine_connections.hpp"
+#include "fuzz/engine_requests.hpp"
 #include "fuzz/engine_world.hpp"
 #include "fuzz/promise.hpp"
 #include "fuzz/script.hpp"
@@ -26,7 +29,7 @@ using fuzz::promise;
 using fuzz::Script;
 namespace attribute = stun::attribute;
 
-constexpr std::size_t client_count = 4;
+constexpr std::size_t client_count = 5;
 constexpr stun::Attribute<Bytes> password_algorithms{attribute::password_algorithms.type};
 
 class Driver {
@@ -50,12 +53,15 @@ class Driver {
     promise(quota_.total() == 0 && quota_.users() == 0 && quota_.prefixes() == 0,
             "what was counted is given back");
     promise(open_.empty(), "every relay that opened is closed");
+    promise(connections_.empty(), "every connection with a peer is closed");
+    promise(quota_.connections() == 0 && quota_.connected_users() == 0,
+            "what was counted of connections is given back");
     promise(held_.empty() && reservations_.size() == 0, "every reserved port is given back");
   }
 
  private:
   void step() {
-    switch (script_.choose(10)) {
+    switch (script_.choose(15)) {
       case 0:
         return request(stun::Method::allocate);
       case 1:
@@ -72,19 +78,21 @@ class Driver {
         return pass_time();
       case 7:
         return receive_error();
-      case 8:
-        return anything();
-      default:
+      case 9:
+        return request(stun::Method::connect);
+      case 10:
+        return request(stun::Method::connection_bind);
+      case 11:
+        return accept_peer();
+      case 12:
+        return finish_connect();
+      case 13:
+        return end_connection();
+      case 14:
         return discover_behavior();
+      default:
+        return anything();
     }
-  }
-
-  ClientPath path(unsigned client) const {
-    const Endpoint from{address("7.7.7.7"), static_cast<std::uint16_t>(1000 + client)};
-    const Endpoint to{address("5.5.5.5"), 3478};
-    if (client == 3) return {SocketRef::stream(client, 0), {Transport::tcp, from, to}};
-    if (client == 2) return {SocketRef::association(client, 0), {Transport::dtls, from, to}};
-    return {SocketRef::listener(0), {Transport::udp, from, to}};
   }
 
   void request(stun::Method method) {
@@ -118,24 +126,6 @@ class Driver {
     settle();
   }
 
-  static void check_discovered(const Send& send, const ClientPath& from, Bytes request) {
-    promise(send.prefix.size() <= std::max(request.size(), bare_answer_bytes),
-            "no attribute makes an answer longer than that to a bare Binding, or its request");
-    const auto asked = stun::Message::parse(request).value();
-    const auto answer = stun::Message::parse(send.prefix).value();
-    promise(!answer.has(attribute::padding.type) || send.prefix.size() <= request.size(),
-            "an answer with PADDING is no longer than its request");
-    promise(send.to.address == from.tuple.client.address, "the answer goes to who asked");
-    const bool moved = send.to.port != from.tuple.client.port;
-    promise(!moved || (asked.get(attribute::response_port) == send.to.port && send.to.port > 1023),
-            "RESPONSE-PORT alone moves an answer, and to no port below 1024");
-    if (send.from.kind != SocketRef::Kind::listener) return;
-    promise(send.source == sites.at(send.from.index).address, "the address is the socket's");
-    const bool told = answer.has(attribute::response_origin.type);
-    promise(!told || answer.get(attribute::response_origin) == sites.at(send.from.index),
-            "RESPONSE-ORIGIN is where the answer comes from");
-  }
-
   // In every way that RFC 8489 §9.2 knows, and now and then in none.
   void sign(stun::MessageWriter& writer, std::string_view user, const Endpoint& client) {
     const auto nonce =
@@ -153,7 +143,7 @@ class Driver {
     const std::string_view text{nonce.data(), nonce.size()};
     writer.add(attribute::realm, std::string_view{options_.realm}).add(attribute::nonce, text);
     const std::string_view password = user == "alice" ? "wonderland" : "builder";
-    if (way == 5) return add_anything(writer, {algorithm, user, options_.realm, password});
+    if (way == 5) return add_anything(writer, {algorithm, user, options_.realm, password}, script_);
 
     const bool chosen = way < 3 && stun::security_features_of(text).password_algorithms;
     const stun::LongTermKey key{chosen ? algorithm : stun::KeyAlgorithm::md5, user, options_.realm,
@@ -167,25 +157,9 @@ class Driver {
     if (way <= 1 || way == 3) writer.add_integrity_sha256(key.bytes());
   }
 
-  // What may be right by accident, and is signed.
-  void add_anything(stun::MessageWriter& writer, const stun::LongTermKey& key) {
-    const auto maybe = [&](stun::AttributeType type) {
-      if (script_.choose(2) == 0) {
-        writer.add(stun::Attribute<Bytes>{type}, script_.take(script_.choose(36)));
-      }
-    };
-    maybe(attribute::password_algorithms.type);
-    maybe(attribute::password_algorithm.type);
-    maybe(attribute::userhash.type);
-    maybe(attribute::message_integrity.type);
-    maybe(attribute::message_integrity_sha256.type);
-    writer.add_integrity_sha256(key.bytes(), 16 + 4 * script_.choose(5));
-  }
-
   void add_attributes(stun::MessageWriter& writer, stun::Method method) {
     if (method == stun::Method::allocate) {
-      writer.add(attribute::requested_transport, static_cast<std::uint8_t>(17));
-      add_wishes(writer);
+      add_wishes(writer, tokens_, script_);
     }
     if (method == stun::Method::refresh && script_.choose(2) == 0) {
       writer.add(attribute::requested_address_family, families.at(script_.choose(2)));
@@ -194,6 +168,11 @@ class Driver {
       const auto number = static_cast<std::uint16_t>(0x4000 + script_.choose(3));
       writer.add(attribute::channel_number, stun::ChannelNumber::from(number).value());
     }
+    if (method == stun::Method::connection_bind) {
+      // Now and then one that nobody has.
+      writer.add(attribute::connection_id, connections_.pick(script_.choose(5)));
+      return;
+    }
     if (method == stun::Method::refresh || method == stun::Method::allocate) {
       constexpr std::array lifetimes{0s, 1s, 700s, 5000s};
       if (const auto pick = script_.choose(6); pick < 4) {
@@ -201,23 +180,10 @@ class Driver {
       }
       return;
     }
-    const auto count = method == stun::Method::channel_bind ? 1 : script_.choose(4);
+    const bool one = method == stun::Method::channel_bind || method == stun::Method::connect;
+    const auto count = one ? 1 : script_.choose(4);
     for (unsigned i = 0; i < count; ++i) {
       writer.add(attribute::xor_peer_address, peers.at(script_.choose(peers.size())));
-    }
-  }
-
-  // Combinations that are refused too.
-  void add_wishes(stun::MessageWriter& writer) {
-    const auto wishes = script_.choose(16);
-    if ((wishes & 1U) != 0) {
-      writer.add(attribute::requested_address_family, families.at(script_.choose(2)));
-    }
-    if ((wishes & 2U) != 0) writer.add(attribute::additional_address_family, Family::ipv6);
-    if ((wishes & 4U) != 0) writer.add(attribute::even_port, {script_.choose(2) == 0});
-    if ((wishes & 8U) != 0 && !tokens_.empty()) {
-      const auto newest = tokens_.size() - 1 - script_.choose(4) % tokens_.size();
-      writer.add(attribute::reservation_token, tokens_.at(newest));
     }
   }
 
@@ -256,8 +222,39 @@ class Driver {
     settle();
   }
 
+  void accept_peer() {
+    const RelayId relay{script_.choose(4), script_.choose(3)};
+    const auto peer = peers.at(script_.choose(peers.size()));
+    const auto id = engine_.on_peer_accepted(relay, peer, now_, out_);
+    promise(id.has_value() == !out_.sends().empty(), "a client is told of what is accepted");
+    if (id) {
+      promise(open_.contains(relay), "a relay that is open accepts");
+      connections_.accept(*id);
+    }
+    settle();
+  }
+
+  void finish_connect() {
+    if (const auto id = connections_.any(Connections::State::connecting)) {
+      const bool made = script_.choose(3) != 0;
+      connections_.outcome(*id, made);
+      std::expected<void, ConnectFailure> outcome;
+      if (!made) outcome = std::unexpected{ConnectFailure::failed};
+      engine_.on_peer_connected(*id, outcome, now_, out_);
+    }
+    settle();
+  }
+
+  void end_connection() {
+    if (const auto id = connections_.any(Connections::State::bound)) {
+      connections_.close(*id);
+      engine_.on_connection_ended(*id);
+    }
+    settle();
+  }
+
   void pass_time() {
-    constexpr std::array steps{1s, 299s, 300s, 600s, 3600s};
+    constexpr std::array steps{1s, 299s, 300s, 600s, 3600s, 30s};
     const auto time = steps.at(script_.choose(steps.size()));
     now_.steady += time;
     now_.wall += time;
@@ -277,16 +274,25 @@ class Driver {
 
   // As a shard does; the scripted world refuses a relay now and then.
   void settle() {
-    while (!out_.sends().empty() || !out_.commands().empty()) {
-      promise(out_.sends().size() <= 1, "an input is answered at most once");
-      promise(out_.handovers().empty(), "with one shard nothing is handed to another");
-      for (const auto& send : out_.sends()) check(send);
-      out_.clear_sends();
-      for (const auto& command : out_.take_commands()) carry_out(command);
+    take_sends();
+    while (!out_.commands().empty()) {
+      for (const auto& command : out_.take_commands()) {
+        carry_out(command);
+        take_sends();
+      }
     }
     promise(engine_.consistent(), "tables and counters agree");
     promise(engine_.allocation_count() + reservations_.size() == quota_.total(),
             "quota and tables agree");
+    promise(connections_.size() == quota_.connections(), "connections are counted");
+  }
+
+  // After each input.
+  void take_sends() {
+    promise(out_.sends().size() <= 1, "an input is answered at most once");
+    promise(out_.handovers().empty(), "with one shard nothing is handed to another");
+    for (const auto& send : out_.sends()) check(send);
+    out_.clear_sends();
   }
 
   // Who gives the right credentials is known, and told so in a way that he understands.
@@ -312,9 +318,24 @@ class Driver {
     if (const auto* relay = std::get_if<OpenRelay>(&command)) open(*relay);
     if (const auto* reserved = std::get_if<OpenReserved>(&command)) open(*reserved);
     if (const auto* close = std::get_if<CloseReserved>(&command)) held_.erase(close->token);
+    carry_out_connection(command);
     if (const auto* close = std::get_if<CloseRelay>(&command)) {
       promise(open_.erase(close->id) == 1, "a relay is closed once");
     }
+  }
+
+  void carry_out_connection(const Command& command) {
+    if (const auto* connect = std::get_if<ConnectPeer>(&command)) {
+      promise(open_.contains(connect->relay), "a relay that is open connects");
+      connections_.connect(*connect, options_.peers, directory_);
+    }
+    if (const auto* late = std::get_if<CancelConnect>(&command)) {
+      connections_.cancel(late->id);
+      engine_.on_peer_connected(late->id, std::unexpected{ConnectFailure::timed_out}, now_, out_);
+    }
+    if (const auto* bind = std::get_if<BindPeer>(&command)) connections_.bind(*bind);
+    if (const auto* close = std::get_if<ClosePeer>(&command)) connections_.close(close->id);
+    promise(!std::holds_alternative<MoveClient>(command), "with one shard nobody moves");
   }
 
   void open(const OpenRelay& wanted) {
@@ -357,6 +378,7 @@ class Driver {
   Engine engine_{options_, {quota_, directory_, reservations_}, random_};
   Outbox out_;
   std::set<RelayId> open_;
+  Connections connections_;
   std::map<ReservationToken, Endpoint> held_;
   std::vector<ReservationToken> tokens_;  // all that there were
   std::uint32_t transaction_ = 0;

@@ -2,11 +2,13 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "protocol/endpoint.hpp"
 #include "protocol/random.hpp"
 #include "protocol/turn/options.hpp"
+#include "protocol/turn/socket_ref.hpp"
 
 // What surrounds the fuzzed engine.
 namespace yuelao::turn {
@@ -45,6 +47,10 @@ inline Options fuzz_options() {
   options.limits.allocations = 4;
   options.limits.permissions_per_allocation = 2;
   options.limits.channels_per_allocation = 2;
+  options.tcp_relays = true;
+  options.limits.peer_connections = 4;
+  options.limits.peer_connections_per_user = 3;
+  options.limits.peer_connections_per_allocation = 2;
   return options;
 }
 
@@ -57,5 +63,14 @@ class CountingRandom final : public Random {
  private:
   unsigned next_ = 0;
 };
+
+// Two of the five clients come by TCP.
+inline ClientPath path(unsigned client) {
+  const Endpoint from{address("7.7.7.7"), static_cast<std::uint16_t>(1000 + client)};
+  const Endpoint to{address("5.5.5.5"), 3478};
+  if (client >= 3) return {SocketRef::stream(client, 0), {Transport::tcp, from, to}};
+  if (client == 2) return {SocketRef::association(client, 0), {Transport::dtls, from, to}};
+  return {SocketRef::listener(0), {Transport::udp, from, to}};
+}
 
 }  // namespace yuelao::turn

@@ -22,6 +22,8 @@ struct Arrival {
   std::unique_ptr<TlsSession> tls;  // null: bare TCP
   FiveTuple tuple;
   std::vector<std::byte> received;
+  // For the client, as it goes on the wire: of one that comes from another shard.
+  std::vector<std::byte> unwritten{};
 };
 
 // A connection at the entrance: a TCP socket of Asio's, and the TLS over it once that has

@@ -39,9 +39,20 @@ std::error_code EpollPoller::add(int descriptor, turn::SocketRef ref) {
   return {errno, std::system_category()};
 }
 
-void EpollPoller::watch(int descriptor, turn::SocketRef ref, Interest interest) {
-  const std::uint32_t events = interest == Interest::read ? EPOLLIN : EPOLLIN | EPOLLOUT;
-  control(epoll_, EPOLL_CTL_MOD, descriptor, events, packed(ref));
+std::error_code EpollPoller::watch(int descriptor, turn::SocketRef ref, Interest interest) {
+  // Errors and hang-ups are always told of, over and over: to be left alone a socket has to leave.
+  if (interest == Interest::none) {
+    control(epoll_, EPOLL_CTL_DEL, descriptor, 0, packed(ref));
+    return {};
+  }
+  const std::uint32_t events = interest == Interest::read    ? std::uint32_t{EPOLLIN}
+                               : interest == Interest::write ? std::uint32_t{EPOLLOUT}
+                                                             : EPOLLIN | EPOLLOUT;
+  if (control(epoll_, EPOLL_CTL_MOD, descriptor, events, packed(ref)) == 0) return {};
+  if (errno == ENOENT && control(epoll_, EPOLL_CTL_ADD, descriptor, events, packed(ref)) == 0) {
+    return {};
+  }
+  return {errno, std::system_category()};
 }
 
 std::span<const Poller::Event> EpollPoller::wait(std::chrono::milliseconds at_most) {

@@ -19,7 +19,7 @@ class EpollPoller final : public Poller {
 
   std::string_view name() const override { return "epoll"; }
   std::error_code add(int descriptor, turn::SocketRef ref) override;
-  void watch(int descriptor, turn::SocketRef ref, Interest interest) override;
+  std::error_code watch(int descriptor, turn::SocketRef ref, Interest interest) override;
   std::span<const Event> wait(std::chrono::milliseconds at_most) override;
   bool rung() const override { return rung_; }
   void ring() override;

@@ -86,6 +86,13 @@ void add_gauges(Families& families, Shards shards) {
       .value(total(shards, [](const auto& shard) { return shard.gauges.permissions; }));
   families.gauge("yuelao_channels", "Live channel bindings.")
       .value(total(shards, [](const auto& shard) { return shard.gauges.channels; }));
+  families.gauge("yuelao_peer_connections", "TCP connections of relays with peers, by state.");
+  constexpr std::array<std::string_view, 3> states = {"connecting", "pending", "bound"};
+  for (std::size_t state = 0; state < states.size(); ++state) {
+    families.value(
+        total(shards, [&](const auto& shard) { return shard.gauges.peer_connections[state]; }),
+        {{"state", std::string{states[state]}}});
+  }
   families.gauge("yuelao_open_connections", "Open TCP, TLS and DTLS client connections.")
       .value(total(shards, [](const auto& shard) { return shard.meters.connections_open; }));
 }
@@ -103,6 +110,21 @@ void add_traffic(Families& families, Shards shards) {
   families.counter("yuelao_relayed_bytes_total",
                    "Application data relayed by direction, without STUN or ChannelData framing.");
   both(&turn::Traffic::bytes);
+}
+
+void add_tcp_traffic(Families& families, Shards shards) {
+  families.counter("yuelao_tcp_relayed_bytes_total", "Octets relayed between TCP connections.")
+      .value(total(shards, [](const auto& s) { return s.counters.tcp_client_to_peer_bytes; }),
+             {{"direction", "client_to_peer"}})
+      .value(total(shards, [](const auto& s) { return s.counters.tcp_peer_to_client_bytes; }),
+             {{"direction", "peer_to_client"}});
+  families
+      .counter("yuelao_peer_connections_total",
+               "TCP connections of relays with peers, by who made them.")
+      .value(total(shards, [](const auto& s) { return s.counters.peer_connections_made; }),
+             {{"by", "client"}})
+      .value(total(shards, [](const auto& s) { return s.counters.peer_connections_accepted; }),
+             {{"by", "peer"}});
 }
 
 void add_requests(Families& families, Shards shards) {
@@ -263,6 +285,7 @@ std::string metrics_text(std::span<const ShardSnapshot> shards, const ServerFact
   Families families;
   add_gauges(families, shards);
   add_traffic(families, shards);
+  add_tcp_traffic(families, shards);
   add_requests(families, shards);
   add_refusals(families, shards);
   add_lifetimes(families, shards);

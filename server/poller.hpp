@@ -35,7 +35,7 @@ class Poller {
     // Nothing more is heard of the UDP socket until rearm().
     bool disarmed = false;
   };
-  enum class Interest : std::uint8_t { read, read_and_write };
+  enum class Interest : std::uint8_t { none, read, write, read_and_write };
   // A message that was posted and did not leave.
   struct Failure {
     std::uint32_t tag;
@@ -57,10 +57,11 @@ class Poller {
 
   // What needs no begin(): from then on, on the thread that waits.
   virtual std::error_code add(int descriptor, turn::SocketRef ref) = 0;
-  // Before a UDP socket is closed. A stream leaves by being closed.
+  // Before a UDP socket is closed. Others leave by being closed.
   virtual void remove(turn::SocketRef) {}
-  // For a stream.
-  virtual void watch(int descriptor, turn::SocketRef ref, Interest interest) = 0;
+  // For every other socket, whether it is in the poller or not; with Interest::none it is not, and
+  // nothing is heard of it. Errors: of one that was not.
+  virtual std::error_code watch(int descriptor, turn::SocketRef ref, Interest interest) = 0;
   // For a UDP socket that was disarmed. None of its ICMP errors may be waiting: they would keep
   // the kernel busy.
   virtual void rearm(int /*descriptor*/, turn::SocketRef) {}

@@ -12,16 +12,8 @@ namespace {
 constexpr int attempts = 16;
 
 turn::RelayFailure failure_for(std::error_code error) {
-  switch (error.value()) {
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-    case ENOSPC:  // epoll's limit on what one user may watch
-      return turn::RelayFailure::no_descriptor;
-    default:
-      return turn::RelayFailure::bind_failed;
-  }
+  return out_of_resources(error) ? turn::RelayFailure::no_descriptor
+                                 : turn::RelayFailure::bind_failed;
 }
 
 }  // namespace
@@ -63,18 +55,55 @@ std::size_t RelaySockets::slot_for(const IpAddress& bound) {
   return at;
 }
 
-std::expected<Endpoint, turn::RelayFailure> RelaySockets::open(turn::RelayId id, Family family,
-                                                               turn::Parity parity) {
+template <class Open>
+auto RelaySockets::open_on(Address& address, turn::Parity parity, Open opener) {
+  using Socket = typename decltype(opener(Endpoint{}))::value_type;
+  std::vector<std::uint16_t> taken_by_others;
+  std::expected<Socket, turn::RelayFailure> result{std::unexpect, turn::RelayFailure::no_port};
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const auto port = address.ports.take(parity);
+    if (!port) break;
+    auto socket = opener({address.bound, *port});
+    if (socket) {
+      result = *std::move(socket);
+      break;
+    }
+    // Given back only after the last attempt, or the same port might come up again.
+    taken_by_others.push_back(*port);
+    if (socket.error().value() == EADDRINUSE) continue;
+    result = std::unexpected{failure_for(socket.error())};
+    break;
+  }
+  for (const auto port : taken_by_others) address.ports.give_back(port);
+  return result;
+}
+
+template <class Open, class Keep>
+std::expected<Endpoint, turn::RelayFailure> RelaySockets::open_first(Family family,
+                                                                     turn::Parity parity,
+                                                                     Open opener, Keep keeper) {
   take_back_ports();
   auto failure = turn::RelayFailure::no_port;
   for (const std::size_t i : current_) {
     if (addresses_[i].bound.family() != family) continue;
-    auto socket = open_on(addresses_[i], parity);
-    if (socket) return keep(id, {*std::move(socket), around_.shard});
+    auto socket = open_on(addresses_[i], parity, opener);
+    if (socket) return keeper(*std::move(socket));
     failure = socket.error();
     if (failure == turn::RelayFailure::no_descriptor) break;
   }
   return std::unexpected{failure};
+}
+
+std::expected<Endpoint, turn::RelayFailure> RelaySockets::open(turn::RelayId id, Family family,
+                                                               turn::Parity parity) {
+  return open_first(family, parity, UdpSocket::open_relay,
+                    [&](UdpSocket socket) { return keep(id, {std::move(socket), around_.shard}); });
+}
+
+std::expected<Endpoint, turn::RelayFailure> RelaySockets::open_tcp(turn::RelayId id,
+                                                                   Family family) {
+  return open_first(family, turn::Parity::any, open_tcp_relay,
+                    [&](ListeningSocket socket) { return keep_listening(id, std::move(socket)); });
 }
 
 std::expected<Endpoint, turn::RelayFailure> RelaySockets::open_pair(
@@ -98,28 +127,6 @@ std::expected<Endpoint, turn::RelayFailure> RelaySockets::open_pair(
     if (failure == turn::RelayFailure::no_descriptor) break;
   }
   return std::unexpected{failure};
-}
-
-std::expected<UdpSocket, turn::RelayFailure> RelaySockets::open_on(Address& address,
-                                                                   turn::Parity parity) {
-  std::vector<std::uint16_t> taken_by_others;
-  std::expected<UdpSocket, turn::RelayFailure> result{std::unexpect, turn::RelayFailure::no_port};
-  for (int attempt = 0; attempt < attempts; ++attempt) {
-    const auto port = address.ports.take(parity);
-    if (!port) break;
-    auto socket = UdpSocket::open_relay({address.bound, *port});
-    if (socket) {
-      result = *std::move(socket);
-      break;
-    }
-    // Given back only after the last attempt, or the same port might come up again.
-    taken_by_others.push_back(*port);
-    if (socket.error().value() == EADDRINUSE) continue;
-    result = std::unexpected{failure_for(socket.error())};
-    break;
-  }
-  for (const auto port : taken_by_others) address.ports.give_back(port);
-  return result;
 }
 
 // As open_on() does, a pair a time.
@@ -163,15 +170,37 @@ std::expected<Endpoint, turn::RelayFailure> RelaySockets::keep(turn::RelayId id,
     give_back(std::move(held));
     return std::unexpected{failure_for(error)};
   }
-  if (slots_.size() <= id.index) slots_.resize(id.index + 1);
-  Slot& slot = slots_[id.index];
-  slot.generation = id.generation;
+  Slot& slot = slot_of(id);
   slot.home = held.home;
   slot.socket = std::move(held.socket);
   return slot.socket->local();
 }
 
+std::expected<Endpoint, turn::RelayFailure> RelaySockets::keep_listening(turn::RelayId id,
+                                                                         ListeningSocket socket) {
+  const Endpoint local = socket.local;
+  if (const auto error =
+          around_.poller.add(socket.descriptor.value(), turn::SocketRef::tcp_relay(id))) {
+    give_back(local);
+    return std::unexpected{failure_for(error)};
+  }
+  slot_of(id).listening = std::move(socket);
+  return local;
+}
+
+RelaySockets::Slot& RelaySockets::slot_of(turn::RelayId id) {
+  if (slots_.size() <= id.index) slots_.resize(id.index + 1);
+  Slot& slot = slots_[id.index];
+  slot.generation = id.generation;
+  return slot;
+}
+
 void RelaySockets::close(turn::RelayId id) {
+  if (const auto* const listening = find_listening(id)) {
+    give_back(listening->local);
+    slots_[id.index].listening.reset();
+    return;
+  }
   if (find(id) == nullptr) return;
   around_.poller.remove(turn::SocketRef::relay(id));
   Slot& slot = slots_[id.index];
@@ -209,6 +238,12 @@ UdpSocket* RelaySockets::find(turn::RelayId id) {
   Slot& slot = slots_[id.index];
   if (!slot.socket || slot.generation != id.generation) return nullptr;
   return &*slot.socket;
+}
+
+const ListeningSocket* RelaySockets::find_listening(turn::RelayId id) const {
+  if (id.index >= slots_.size()) return nullptr;
+  const Slot& slot = slots_[id.index];
+  return slot.listening && slot.generation == id.generation ? &*slot.listening : nullptr;
 }
 
 }  // namespace yuelao::server

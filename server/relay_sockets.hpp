@@ -12,6 +12,7 @@
 #include "server/poller.hpp"
 #include "server/relay_ports.hpp"
 #include "server/shared_reservations.hpp"
+#include "server/tcp_relay.hpp"
 #include "server/udp_socket.hpp"
 
 namespace yuelao::server {
@@ -37,6 +38,8 @@ class RelaySockets {
   // On the first of the family's addresses that has a port left.
   std::expected<Endpoint, turn::RelayFailure> open(turn::RelayId id, Family family,
                                                    turn::Parity parity = turn::Parity::any);
+  // The same for TCP: it listens (RFC 6062).
+  std::expected<Endpoint, turn::RelayFailure> open_tcp(turn::RelayId id, Family family);
   // On an even port, with the next higher one held under `token` for whichever shard asks.
   std::expected<Endpoint, turn::RelayFailure> open_pair(turn::RelayId id, Family family,
                                                         const turn::ReservationToken& token);
@@ -48,6 +51,7 @@ class RelaySockets {
   void close_reserved(const turn::ReservationToken& token);
   // Null when it is closed, or its number now belongs to another.
   UdpSocket* find(turn::RelayId id);
+  const ListeningSocket* find_listening(turn::RelayId id) const;
 
  private:
   struct Address {
@@ -59,6 +63,7 @@ class RelaySockets {
     std::uint32_t generation = 0;
     turn::ShardNumber home = 0;  // whose port it is
     std::optional<UdpSocket> socket;
+    std::optional<ListeningSocket> listening{};  // instead, of one for TCP
   };
   struct Pair {
     UdpSocket first;
@@ -66,9 +71,16 @@ class RelaySockets {
   };
 
   std::size_t slot_for(const IpAddress& bound);
-  std::expected<UdpSocket, turn::RelayFailure> open_on(Address& address, turn::Parity parity);
+  template <class Open>
+  auto open_on(Address& address, turn::Parity parity, Open opener);
+  template <class Open, class Keep>
+  std::expected<Endpoint, turn::RelayFailure> open_first(Family family, turn::Parity parity,
+                                                         Open opener, Keep keeper);
   std::expected<Pair, turn::RelayFailure> open_pair_on(Address& address);
   std::expected<Endpoint, turn::RelayFailure> keep(turn::RelayId id, SharedReservations::Held held);
+  std::expected<Endpoint, turn::RelayFailure> keep_listening(turn::RelayId id,
+                                                             ListeningSocket socket);
+  Slot& slot_of(turn::RelayId id);
   void give_back(SharedReservations::Held held);
   void give_back(const Endpoint& port);
   void take_back_ports();

@@ -128,7 +128,7 @@ void RingPoller::end() {
 }
 
 std::error_code RingPoller::add(int descriptor, turn::SocketRef ref) {
-  if (ref.kind == turn::SocketRef::Kind::stream) return others_.add(descriptor, ref);
+  if (!ref.datagrams()) return others_.add(descriptor, ref);
   if (begun_) {
     rearm(descriptor, ref);
   } else {

@@ -38,8 +38,8 @@ class RingPoller final : public Poller {
 
   std::error_code add(int descriptor, turn::SocketRef ref) override;
   void remove(turn::SocketRef ref) override;
-  void watch(int descriptor, turn::SocketRef ref, Interest interest) override {
-    others_.watch(descriptor, ref, interest);
+  std::error_code watch(int descriptor, turn::SocketRef ref, Interest interest) override {
+    return others_.watch(descriptor, ref, interest);
   }
   void rearm(int descriptor, turn::SocketRef ref) override;
 

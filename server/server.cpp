@@ -152,11 +152,14 @@ void Server::State::create_shards() {
   for (unsigned i = 0; i < count; ++i) {
     auto& shard = shards.emplace_back(std::make_unique<Shard>(
         served_options(), slice_of(ports, i, count),
-        Shard::Common{.turn = {quota, directory, *reservations, static_cast<turn::ShardNumber>(i)},
-                      .connections = connections,
-                      .mailboxes = *mailboxes,
-                      .reservations = *reservations,
-                      .poller = config.poller}));
+        Shard::Common{
+            .turn = {quota, directory, *reservations, static_cast<turn::ShardNumber>(i), count},
+            .connections = connections,
+            .mailboxes = *mailboxes,
+            .reservations = *reservations,
+            .move_client = [this](turn::ShardNumber to,
+                                  Arrival client) { shards[to]->take_over(std::move(client)); },
+            .poller = config.poller}));
     shard->use(stream_settings());
     for (auto& [transport, socket] : listeners.shards[i].datagrams) {
       shard->add_listener(std::move(socket), transport);

@@ -29,6 +29,7 @@ Shard::Shard(const turn::Options& options, PortRange ports, Common common)
     : connections_{common.connections},
       mailboxes_{common.mailboxes},
       mailbox_{common.mailboxes.of(common.turn.shard)},
+      move_client_{std::move(common.move_client)},
       engine_{options, common.turn, random_},
       poller_{make_poller(common.poller)},
       relays_{options.relay_addresses,
@@ -128,7 +129,7 @@ void Shard::snapshot(std::function<void(const ShardSnapshot&)> answer) {
   entrance_.meters([this, answer = std::move(answer)](const EntranceMeters& seen) mutable {
     tasks_.post([this, seen, answer = std::move(answer)] {
       static_cast<EntranceMeters&>(meters_) = seen;
-      meters_.connections_open += streams_.size() + associations_.size();
+      meters_.connections_open += streams_.size() + associations_.size() + peers_.bound_count();
       answer({engine_.counters(), engine_.gauges(read_clock()), meters_});
     });
   });
@@ -252,7 +253,9 @@ void Shard::count_round(SteadyTime begin) {
 
 void Shard::carry_out(const turn::OpenRelay& command, Now now) {
   make_room();
-  const auto bound = command.reserve_next
+  const bool tcp = command.transport == turn::RelayTransport::tcp;
+  const auto bound = tcp ? relays_.open_tcp(command.id, command.family)
+                     : command.reserve_next
                          ? relays_.open_pair(command.id, command.family, *command.reserve_next)
                          : relays_.open(command.id, command.family, command.parity);
   engine_.on_relay_opened(command.id, bound, now, outbox_);
@@ -287,6 +290,8 @@ void Shard::tick(Now now) {
   engine_.advance(now, outbox_);
   close_overdue(now);
   associations_.advance(now.steady);
+  for (const auto id : peers_.overdue(now)) end_connection(id);
+  wake_resting_relays();
   settle(now);
 }
 
@@ -319,6 +324,8 @@ void Shard::on_arrival(Arrival arrival) {
   const auto client = streams_.add(std::move(arrival));
   if (!client) return connections_.release();
   (*client)->deadline = now.steady + opening_time;
+  // What another shard had for it.
+  if (!(*client)->write()) return end_stream((*client)->path().socket, now);
   take_messages(**client, received, now);
   settle(now);
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "server/entrance.hpp"
 #include "server/mailbox.hpp"
 #include "server/meters.hpp"
+#include "server/peer_connections.hpp"
 #include "server/poller.hpp"
 #include "server/random.hpp"
 #include "server/relay_ports.hpp"
@@ -41,6 +43,8 @@ class Shard {
     ConnectionLimit& connections;
     Mailboxes& mailboxes;
     SharedReservations& reservations;  // turn.reservations, with their sockets
+    // Gives a client to another shard's take_over().
+    std::function<void(turn::ShardNumber, Arrival)> move_client;
     config::Poller poller = config::Poller::automatic;
   };
 
@@ -64,6 +68,8 @@ class Shard {
   void reconfigure(turn::Options options, StreamSettings settings);
   // Relays are opened on the options' addresses from now on; `directory` knows them too.
   void readdress(turn::Options options, turn::RelayDirectory directory);
+  // A client whose request only this shard can see to, with that request.
+  void take_over(Arrival arrival);
   // No new calls; calls `drained` on this shard's thread once the last one has ended.
   void drain(std::function<void()> drained);
   // Ends what is left and returns from run() and run_entrance().
@@ -101,6 +107,12 @@ class Shard {
   void on_handshake(DtlsHandshakes::News news);
   void end_association(turn::SocketRef ref, Now now);
   void close_associations(Now now);
+  std::optional<Bytes> taken_along(turn::SocketRef stream, Bytes received, std::size_t consumed);
+  void visit_tcp_relay(const Poller::Event& event, Now now);
+  void wake_resting_relays();
+  void visit_connection(const Poller::Event& event, Now now);
+  void end_connection(turn::ConnectionId id);
+  void close_connection(turn::ConnectionId id);
   void serve_mailbox();
   void make_room();
   // Sends first, then the commands, whose outcomes may be sends and commands again. The last
@@ -123,6 +135,11 @@ class Shard {
   void carry_out(const turn::CloseRelay& command, Now now);
   void carry_out(const turn::CloseReserved& command, Now now);
   void carry_out(const turn::CloseClient& command, Now now);
+  void carry_out(const turn::ConnectPeer& command, Now now);
+  void carry_out(const turn::CancelConnect& command, Now now);
+  void carry_out(const turn::BindPeer& command, Now now);
+  void carry_out(const turn::ClosePeer& command, Now now);
+  void carry_out(const turn::MoveClient& command, Now now);
   void carry_out(const turn::Notice& command, Now now);
 
   void tick(Now now);
@@ -136,6 +153,7 @@ class Shard {
   ConnectionLimit& connections_;
   Mailboxes& mailboxes_;
   Mailbox& mailbox_;
+  std::function<void(turn::ShardNumber, Arrival)> move_client_;
   turn::Engine engine_;
   turn::Outbox outbox_;
   Meters meters_;
@@ -146,6 +164,8 @@ class Shard {
   std::vector<Listener> listeners_;
   RelaySockets relays_;
   StreamClients streams_{*poller_};
+  PeerConnections peers_{*poller_};
+  std::vector<turn::RelayId> resting_;   // relays for TCP that wait for a descriptor
   Received arrived_;                     // what the poller had received
   std::vector<turn::SocketRef> listed_;  // UDP sockets to look after, each once
   std::vector<turn::SocketRef> looked_after_;

@@ -32,6 +32,11 @@ void Shard::visit(const Poller::Event& event, Now now) {
       return visit_stream(event, now);
     case SocketRef::Kind::association:
       return;  // has no socket of its own
+    case SocketRef::Kind::tcp_relay:
+      return visit_tcp_relay(event, now);
+    case SocketRef::Kind::peer:
+    case SocketRef::Kind::client_data:
+      return visit_connection(event, now);
   }
 }
 
@@ -136,6 +141,7 @@ void Shard::take_messages(StreamClient& client, Bytes received, Now now) {
     client.deadline = now.steady + idle_time;
     make_room();
     engine_.on_client_message(client.path(), frame->message, now, outbox_);
+    if (const auto rest = taken_along(ref, received, frame->consumed)) return client.keep(*rest);
     received = received.subspan(frame->consumed);
   }
 }

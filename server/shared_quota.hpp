@@ -6,7 +6,7 @@
 
 namespace yuelao::server {
 
-// One ledger for all shards. Asked once an allocation, so a mutex is cheap enough.
+// One ledger for all shards. Asked once an allocation or connection, so a mutex is cheap enough.
 class SharedQuota final : public turn::Quota {
  public:
   explicit SharedQuota(const turn::Limits& limits) : ledger_{limits} {}
@@ -18,6 +18,14 @@ class SharedQuota final : public turn::Quota {
   void release(std::string_view user, const IpAddress& client) override {
     const std::lock_guard lock{mutex_};
     ledger_.release(user, client);
+  }
+  turn::Admission admit_connection(std::string_view user) override {
+    const std::lock_guard lock{mutex_};
+    return ledger_.admit_connection(user);
+  }
+  void release_connection(std::string_view user) override {
+    const std::lock_guard lock{mutex_};
+    ledger_.release_connection(user);
   }
   void set_limits(const turn::Limits& limits) {
     const std::lock_guard lock{mutex_};

@@ -13,6 +13,7 @@
 #include "server/connection.hpp"
 #include "server/poller.hpp"
 #include "server/stream_buffers.hpp"
+#include "server/stream_end.hpp"
 
 namespace yuelao::server {
 
@@ -29,7 +30,7 @@ class StreamClient {
   // A client that lets even its answers pile up to here is not reading at all.
   static constexpr std::size_t queue_limit = std::size_t{96} * 1024;
   // What receive() may need.
-  static constexpr std::size_t room_bytes = message_limit + 2 * StreamBuffers::wire_bytes;
+  static constexpr std::size_t room_bytes = message_limit + StreamEnd::room_bytes;
 
   // Poller and buffers outlive this.
   StreamClient(Arrival arrival, turn::SocketRef ref, Poller& poller, StreamBuffers& buffers);
@@ -44,42 +45,32 @@ class StreamClient {
   // One read: what has come and was not taken yet, in `room` (of room_bytes). Empty: nothing
   // whole yet. Nothing: the client has gone, or broke TLS.
   std::optional<Bytes> receive(MutableBytes room);
-  // The beginning of a message, for the next receive(). Less than message_limit.
+  // The beginning of a message, for the next receive(): less than message_limit. Or, before
+  // depart(), all that goes with it.
   void keep(Bytes rest);
 
   enum class Queued : std::uint8_t { queued, dropped, overflowed };
   // Copies the message into the queue; write() sends it. On `overflowed` close it.
   Queued queue(const turn::Send& send);
   // These write what the kernel takes now, the rest when it takes more. False: it has gone.
-  bool write();
+  bool write() { return end_.flush(); }
   // Says goodbye once all is written. The client's own end of the stream is awaited, as
   // closing with unread octets in the kernel could take the last answer with it.
   bool finish();
 
   bool finishing() const { return finishing_; }
+  // Gives the connection away, with what was kept; this one is of no use any more, and the
+  // poller knows nothing of it.
+  Arrival depart();
   // Kept by the shard: when to close it unless it has an allocation.
   SteadyTime deadline;
 
  private:
-  std::optional<std::size_t> read(MutableBytes to) const;
-  std::optional<std::size_t> decrypt(MutableBytes to);
-  Bytes unwritten() const { return Bytes{writing_}.subspan(written_); }
-  bool stage();
-  void watch_for(Poller::Interest interest);
-  void say_goodbye();
-
-  Poller& poller_;
   StreamBuffers& buffers_;
-  FileDescriptor socket_;
-  std::unique_ptr<TlsSession> tls_;
+  StreamEnd end_;
   turn::ClientPath path_;
-  std::vector<std::byte> kept_;     // of a message that is not whole
-  std::vector<std::byte> queue_;    // messages that wait
-  std::vector<std::byte> writing_;  // octets for the wire, from written_ on
-  std::size_t written_ = 0;
-  Poller::Interest interest_ = Poller::Interest::read;
+  std::vector<std::byte> kept_;  // of a message that is not whole
   bool finishing_ = false;
-  bool said_goodbye_ = false;
 };
 
 }  // namespace yuelao::server

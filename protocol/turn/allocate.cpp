@@ -48,8 +48,8 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
   if (tunnelled(request.tuple().client.address)) return Refusal{ErrorCode::forbidden};
 
   // Steps 3 to 9. DONT-FRAGMENT (step 4) is supported, and nothing to check.
-  auto parameters = AllocateParameters::parse(request.message(),
-                                              request.tuple().client.address.family(), directory_);
+  auto parameters = AllocateParameters::parse(request.message(), request.tuple(),
+                                              {directory_, options_.tcp_relays});
   if (!parameters) return parameters.error();
 
   if (draining_) return refusal_while_draining(request.tuple().client.address.family());
@@ -96,11 +96,15 @@ Answer Engine::open_relays(const AuthenticatedRequest& request,
                            const AllocateParameters& parameters, Now now, Outbox& out) {
   auto& first = begin(request, parameters.family, now);
   first.twin_refused = parameters.twin_refused;
-  out.command(OpenRelay{.id = first.id, .family = first.family, .parity = parameters.parity});
-  if (!parameters.dual) return Deferred{};
-
-  const auto& twin = begin_twin(first, now);
-  out.command(OpenRelay{.id = twin.id, .family = twin.family, .parity = parameters.parity});
+  first.transport = parameters.transport;
+  const auto open = [&](const Allocation& relay) {
+    out.command(OpenRelay{.id = relay.id,
+                          .family = relay.family,
+                          .parity = parameters.parity,
+                          .transport = relay.transport});
+  };
+  open(first);
+  if (parameters.dual) open(begin_twin(first, now));
   return Deferred{};
 }
 
@@ -126,6 +130,7 @@ Allocation& Engine::begin_twin(Allocation& first, Now now) {
   twin.lifetime = first.lifetime;
   twin.expires = first.expires;
   twin.session = first.session;
+  twin.transport = first.transport;
   wake_at_expiry(twin, now);
   return twin;
 }
@@ -165,7 +170,7 @@ void Engine::on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure
 
 void Engine::open(Allocation& allocation, const Endpoint& bound, Outbox& out) {
   allocation.state = Allocation::State::open;
-  allocation.relayed = directory_.add(bound, shard_);
+  allocation.relayed = directory_.add(bound, shard_, allocation.transport);
   allocation.bound = bound.address;
   allocations_.index_relay(allocation);
   ++counters_.allocations_created;

@@ -8,15 +8,27 @@ namespace {
 namespace attribute = stun::attribute;
 using stun::ErrorCode;
 
+constexpr std::uint8_t tcp_protocol = 6;
 constexpr std::uint8_t udp_protocol = 17;
 constexpr std::size_t family_value_bytes = 4;
 
-// Step 3. TCP (RFC 6062) is 442 like every other transport that is not relayed.
-std::optional<Refusal> check_transport(const stun::Message& message) {
+// Step 3, and RFC 6062 §5.1. Where it is off, TCP is 442 like every other transport that is not
+// relayed.
+std::expected<RelayTransport, Refusal> choose_transport(const stun::Message& message,
+                                                        Transport client, bool tcp_relays) {
   const auto transport = message.get(attribute::requested_transport);
-  if (!transport) return Refusal{ErrorCode::bad_request};
-  if (*transport != udp_protocol) return Refusal{ErrorCode::unsupported_transport_protocol};
-  return std::nullopt;
+  if (!transport) return std::unexpected{Refusal{ErrorCode::bad_request}};
+  if (*transport == udp_protocol) return RelayTransport::udp;
+  if (*transport != tcp_protocol || !tcp_relays) {
+    return std::unexpected{Refusal{ErrorCode::unsupported_transport_protocol}};
+  }
+  bool possible = client == Transport::tcp || client == Transport::tls;
+  for (const auto type : {attribute::dont_fragment.type, attribute::even_port.type,
+                          attribute::reservation_token.type}) {
+    possible &= !message.has(type);
+  }
+  if (!possible) return std::unexpected{Refusal{ErrorCode::bad_request}};
+  return RelayTransport::tcp;
 }
 
 // Step 7. The RFC gives a client that does not ask an IPv4 relay; meeting servers run
@@ -89,12 +101,15 @@ std::expected<std::optional<stun::EvenPort>, Refusal> even_port_of(const stun::M
 
 }  // namespace
 
-std::expected<AllocateParameters, Refusal> AllocateParameters::parse(
-    const stun::Message& message, Family client, const RelayDirectory& directory) {
-  if (const auto refusal = check_transport(message)) return std::unexpected{*refusal};
+std::expected<AllocateParameters, Refusal> AllocateParameters::parse(const stun::Message& message,
+                                                                     const FiveTuple& client,
+                                                                     Offer offer) {
+  const auto transport = choose_transport(message, client.transport, offer.tcp_relays);
+  if (!transport) return std::unexpected{transport.error()};
   if (message.has(attribute::reservation_token.type)) return use_token(message);
-  auto parameters = choose_families(message, client, directory);
+  auto parameters = choose_families(message, client.client.address.family(), offer.directory);
   if (!parameters) return parameters;
+  parameters->transport = *transport;
   const auto even_port = even_port_of(message);
   if (!even_port) return std::unexpected{even_port.error()};
   if (*even_port) {

@@ -23,11 +23,16 @@ struct AllocateParameters {
   std::optional<stun::ErrorCode> twin_refused{};
   Parity parity = Parity::any;
   bool reserve_next = false;  // the port above an even one
+  RelayTransport transport = RelayTransport::udp;
 
-  // `client` is the family of the client's address. Errors: the step's refusal.
+  // What the server has to give.
+  struct Offer {
+    const RelayDirectory& directory;
+    bool tcp_relays;
+  };
+  // `client` is how the request came. Errors: the step's refusal.
   static std::expected<AllocateParameters, Refusal> parse(const stun::Message& message,
-                                                          Family client,
-                                                          const RelayDirectory& directory);
+                                                          const FiveTuple& client, Offer offer);
 };
 
 }  // namespace yuelao::turn

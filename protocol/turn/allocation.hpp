@@ -37,6 +37,26 @@ struct ChannelBinding {
   SteadyTime expires;
 };
 
+// RFC 6062 §5.2, §5.3: also until a connection is made, and until its client binds it.
+inline constexpr std::chrono::seconds connection_wait{30};
+
+// A TCP connection of a relay with a peer (RFC 6062 §5): the peer data connection.
+struct PeerConnection {
+  enum class State : std::uint8_t {
+    connecting,  // ConnectPeer is with the server; the client has no answer yet
+    pending,     // waits for ConnectionBind
+    bound,       // has its client data connection
+  };
+
+  ConnectionId id = 0;
+  Endpoint peer;  // as the client names it
+  State state = State::connecting;
+  SteadyTime expires{};  // of one that is bound: never, unless its peer becomes forbidden
+  ReplyTo reply_to{};    // the Connect, while connecting
+
+  bool alive(Now now) const { return now.steady < expires; }
+};
+
 // RFC 8656 §3.2: one relayed transport address of a client and what may pass through it. A dual
 // allocation (§6) is two of these, a relay of each family on one path, each with its own lifetime,
 // permissions and channels. Expiry is a comparison with `now`; what has expired is still in the
@@ -54,6 +74,7 @@ struct Allocation {
   stun::LongTermKey key;
   State state = State::opening;
   Family family = Family::ipv4;
+  RelayTransport transport = RelayTransport::udp;
   // The slot of the other relay of a dual allocation. AllocationTable keeps it.
   static constexpr std::uint32_t alone = 0xFFFF'FFFF;
   std::uint32_t twin = alone;
@@ -70,6 +91,7 @@ struct Allocation {
   std::uint64_t session = 0;
   std::vector<Permission> permissions;
   std::vector<ChannelBinding> channels;
+  std::vector<PeerConnection> connections;  // of a TCP relay
 
   Endpoint bound_endpoint() const { return {bound, relayed.port}; }
   bool open(Now now) const { return state == State::open && !expired(now); }
@@ -81,6 +103,10 @@ struct Allocation {
       return permission.peer == peer && now.steady < permission.expires;
     });
     return found == permissions.end() ? nullptr : &*found;
+  }
+  PeerConnection* connection(ConnectionId wanted) {
+    const auto found = std::ranges::find(connections, wanted, &PeerConnection::id);
+    return found == connections.end() ? nullptr : &*found;
   }
   const ChannelBinding* channel(stun::ChannelNumber number, Now now) const {
     const auto found = std::ranges::find_if(channels, [&](const ChannelBinding& binding) {

@@ -30,6 +30,8 @@ Answer Engine::bind_channel(const ClientRelays& relays, const AuthenticatedReque
   if (by_number != by_peer) return Refusal{ErrorCode::bad_request};
 
   if (relay == nullptr) return Refusal{ErrorCode::peer_address_family_mismatch};
+  // A TCP relay's connections carry octets alone (RFC 6062 §3).
+  if (relay->transport != RelayTransport::udp) return Refusal{ErrorCode::forbidden};
   if (!permits_endpoint(*peer)) return Refusal{ErrorCode::forbidden};
   const std::array peers{peer->address};
   if (!has_room_for(*relay, peers, now)) return Refusal{ErrorCode::insufficient_capacity};

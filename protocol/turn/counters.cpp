@@ -6,10 +6,10 @@ namespace yuelao::turn {
 namespace {
 
 constexpr std::array<std::string_view, drop_count> drop_names = {
-    "malformed",     "bad_fingerprint", "not_a_request",   "unknown_method", "unknown_attribute",
-    "no_allocation", "no_channel",      "no_permission",   "forbidden_peer", "wrong_family",
-    "still_opening", "too_large",       "send_queue_full", "send_failed",    "icmp",
-    "short_padding", "no_association",
+    "malformed",     "bad_fingerprint", "not_a_request",    "unknown_method", "unknown_attribute",
+    "no_allocation", "no_channel",      "no_permission",    "forbidden_peer", "wrong_family",
+    "still_opening", "too_large",       "send_queue_full",  "send_failed",    "icmp",
+    "short_padding", "no_association",  "connection_limit",
 };
 
 struct NamedMethod {
@@ -23,6 +23,8 @@ constexpr std::array<NamedMethod, method_slots - 1> methods = {{
     {stun::Method::refresh, "refresh"},
     {stun::Method::create_permission, "create_permission"},
     {stun::Method::channel_bind, "channel_bind"},
+    {stun::Method::connect, "connect"},
+    {stun::Method::connection_bind, "connection_bind"},
 }};
 
 using stun::ErrorCode;

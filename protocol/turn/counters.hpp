@@ -19,7 +19,7 @@ enum class Drop : std::uint8_t {
   not_a_request,      // a response or an error response: answering would loop
   unknown_method,     // RFC 8489 §6.3.1: discarded for indications
   unknown_attribute,  // comprehension-required in an indication, RFC 8489 §6.3.2
-  no_allocation,      // no such five-tuple, or a relay that is gone
+  no_allocation,      // no such five-tuple, a relay that is gone, or datagrams for one of TCP
   no_channel,         // ChannelData on an unbound or expired channel
   no_permission,      // RFC 8656 §9
   forbidden_peer,     // the peer policy
@@ -31,12 +31,13 @@ enum class Drop : std::uint8_t {
   icmp,               // an ICMP error of no use to the client, or one too many
   short_padding,      // PADDING in a request that is shorter than its answer: no amplifier here
   no_association,     // server: DTLS of no association, or more of a handshake than gets done
+  connection_limit,   // a peer's TCP connection beyond what may be open
 };
-inline constexpr std::size_t drop_count = 17;
+inline constexpr std::size_t drop_count = 18;
 std::string_view name(Drop drop);
 
 // Index of a method in Counters::requests; the last slot is for every other method.
-inline constexpr std::size_t method_slots = 6;
+inline constexpr std::size_t method_slots = 8;
 std::size_t slot(stun::Method method);
 std::string_view method_name(std::size_t slot);
 
@@ -58,6 +59,11 @@ struct Counters {
   std::array<std::uint64_t, drop_count> drops{};
   Traffic client_to_peer;
   Traffic peer_to_client;
+  // Octets over data connections (RFC 6062), which have no packets.
+  std::uint64_t tcp_client_to_peer_bytes = 0;
+  std::uint64_t tcp_peer_to_client_bytes = 0;
+  std::uint64_t peer_connections_made = 0;      // by Connect
+  std::uint64_t peer_connections_accepted = 0;  // and told to the client
   std::uint64_t allocations_created = 0;
   std::uint64_t allocations_expired = 0;
   std::uint64_t quota_refused_user = 0;
@@ -71,6 +77,8 @@ struct Gauges {
   std::array<std::array<std::uint64_t, 2>, transport_count> allocations{};
   std::uint64_t permissions = 0;
   std::uint64_t channels = 0;
+  // By PeerConnection::State.
+  std::array<std::uint64_t, 3> peer_connections{};
 };
 
 }  // namespace yuelao::turn

@@ -40,6 +40,7 @@ constexpr std::array understood = {
     attribute::requested_transport.type,
     attribute::dont_fragment.type,
     attribute::reservation_token.type,
+    attribute::connection_id.type,
 };
 
 Drop drop_for(stun::ParseError error) {
@@ -48,7 +49,7 @@ Drop drop_for(stun::ParseError error) {
 
 bool needs_allocation(stun::Method method) {
   return method == stun::Method::refresh || method == stun::Method::create_permission ||
-         method == stun::Method::channel_bind;
+         method == stun::Method::channel_bind || method == stun::Method::connect;
 }
 
 }  // namespace
@@ -59,6 +60,7 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
       directory_{shared.directory},
       reservations_{shared.reservations},
       shard_{shared.shard},
+      shards_{shared.shards},
       random_{random},
       authentication_{options},
       policy_{options.peers},
@@ -105,8 +107,9 @@ void Engine::on_request(const Request& request, Now now, Outbox& out) {
     const auto [answer, way] = binding(request);
     return reply(to, answer, way, nullptr, now, out);
   }
-  const bool known =
-      message.method() == stun::Method::allocate || needs_allocation(message.method());
+  const bool known = message.method() == stun::Method::allocate ||
+                     message.method() == stun::Method::connection_bind ||
+                     needs_allocation(message.method());
   // TURN has no RFC 3489 form (RFC 8656 §5).
   if (!known || message.transaction_id().classic()) return drop(Drop::unknown_method);
 
@@ -125,7 +128,9 @@ void Engine::on_request(const Request& request, Now now, Outbox& out) {
 Answer Engine::dispatch(const AuthenticatedRequest& request, Now now, Outbox& out) {
   const auto unknown = stun::unknown_required(request.message(), understood);
   if (!unknown.empty()) return Refusal{ErrorCode::unknown_attribute, unknown};
-  if (request.message().method() == stun::Method::allocate) return allocate(request, now, out);
+  const auto method = request.message().method();
+  if (method == stun::Method::allocate) return allocate(request, now, out);
+  if (method == stun::Method::connection_bind) return bind_connection(request, now, out);
   return on_allocation(request, now, out);
 }
 
@@ -139,6 +144,8 @@ Answer Engine::on_allocation(const AuthenticatedRequest& request, Now now, Outbo
       return refresh(relays, request, now, out);
     case stun::Method::create_permission:
       return create_permission(relays, request, now);
+    case stun::Method::connect:
+      return connect(relays, request, now, out);
     default:
       return bind_channel(relays, request, now);
   }
@@ -197,6 +204,7 @@ void Engine::advance(Now now, Outbox& out) {
     if (!allocation->expired(now)) return wake_at_expiry(*allocation, now);
     end_if_expired(*allocation, now, out);
   });
+  end_overdue_connections(now, out);
   end_reservations(now.steady, out);
 }
 
@@ -225,6 +233,7 @@ void Engine::end(Allocation& allocation, Notice::Event event, Outbox& out) {
     out.command(CloseRelay{allocation.id});
     out.command(notice(allocation, event));
   }
+  end_connections(allocation, out);
   quota_.release(allocation.user, allocation.path.tuple.client.address);
   allocations_.erase(allocation.id);
 }
@@ -271,15 +280,21 @@ Gauges Engine::gauges(Now now) const {
         static_cast<std::uint64_t>(std::ranges::count_if(allocation.permissions, alive));
     gauges.channels +=
         static_cast<std::uint64_t>(std::ranges::count_if(allocation.channels, alive));
+    for (const auto& connection : allocation.connections) {
+      ++gauges.peer_connections[static_cast<std::size_t>(connection.state)];
+    }
   });
   return gauges;
 }
 
 bool Engine::consistent() const {
-  bool sound = allocations_.consistent();
+  bool sound = allocations_.consistent() && connections_consistent();
   allocations_.for_each([&](const Allocation& allocation) {
     const bool open = allocation.state == Allocation::State::open;
-    sound &= !open || directory_.live(allocation.relayed);
+    const bool udp = allocation.transport == RelayTransport::udp;
+    sound &= !open || (udp ? directory_.live(allocation.relayed)
+                           : directory_.takes_connections(allocation.relayed));
+    sound &= allocation.connections.empty() || (open && !udp);
     sound &= allocation.permissions.size() <= options_.limits.permissions_per_allocation;
     sound &= allocation.channels.size() <= options_.limits.channels_per_allocation;
     sound &= open || (allocation.permissions.empty() && allocation.channels.empty());

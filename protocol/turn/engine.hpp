@@ -6,6 +6,8 @@
 #include <optional>
 #include <span>
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include "protocol/bytes.hpp"
 #include "protocol/now.hpp"
 #include "protocol/random.hpp"
@@ -28,6 +30,9 @@ namespace yuelao::turn {
 
 // Why a relay could not be opened. Each is answered with 508 (RFC 8656 §7.2).
 enum class RelayFailure : std::uint8_t { no_port, no_descriptor, bind_failed };
+// Why there is no connection with a peer: 508 for what the server has none left of, 447 for the
+// rest (RFC 6062 §5.2).
+enum class ConnectFailure : std::uint8_t { failed, timed_out, no_descriptor };
 
 struct AllocateParameters;
 
@@ -37,6 +42,7 @@ struct Shared {
   const RelayDirectory& directory;  // each engine gets a copy of its own
   Reservations& reservations;       // outlives the engines
   ShardNumber shard = 0;            // whose engine it is
+  std::size_t shards = 1;           // how many there are
 };
 
 // The sans-IO TURN server of one shard: all its state and every decision, no socket,
@@ -67,6 +73,17 @@ class Engine {
   // The outcome of OpenRelay or OpenReserved: the endpoint's address is RelayAddress::bound.
   void on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure> bound, Now now,
                        Outbox& out);
+  // RFC 6062. The outcome of ConnectPeer; from then on the connection waits, unread.
+  void on_peer_connected(ConnectionId id, std::expected<void, ConnectFailure> outcome, Now now,
+                         Outbox& out);
+  // A peer connected to the relay: its connection's number, under which it waits, unread.
+  // Empty: close it.
+  std::optional<ConnectionId> on_peer_accepted(RelayId relay, const Endpoint& peer, Now now,
+                                               Outbox& out);
+  // A connection that was bound has ended, by whichever side.
+  void on_connection_ended(ConnectionId id);
+  // Whether the connection, which is bound, may carry octets. Otherwise ClosePeer follows.
+  bool carries_data(ConnectionId id, Now now);
   // The client's stream or DTLS association ended: RFC 8656 §7.2's allocation on it ends too.
   void on_client_closed(const ClientPath& path, Now now, Outbox& out);
   // Gives back what has expired; about once a second. Expiry itself needs no call.
@@ -103,6 +120,25 @@ class Engine {
   Routed discover_behavior(const Request& request) const;
   Answer dispatch(const AuthenticatedRequest& request, Now now, Outbox& out);
   Answer on_allocation(const AuthenticatedRequest& request, Now now, Outbox& out);
+
+  // RFC 6062, connect.cpp.
+  Answer connect(const ClientRelays& relays, const AuthenticatedRequest& request, Now now,
+                 Outbox& out);
+  Answer bind_connection(const AuthenticatedRequest& request, Now now, Outbox& out);
+  bool permits_connection(const Endpoint& peer) const;
+  std::optional<stun::ErrorCode> admit_connection(const Allocation& allocation);
+  PeerConnection& begin_connection(Allocation& allocation, const Endpoint& peer,
+                                   PeerConnection::State state, Now now);
+  ConnectionId next_connection_id();
+  Allocation* owner_of(ConnectionId id);
+  void attempt_connection(const Allocation& allocation, const PeerConnection& connection,
+                          Outbox& out);
+  void forget_connection(Allocation& allocation, ConnectionId id);
+  void end_connection(Allocation& allocation, ConnectionId id, Outbox& out);
+  void end_connections(Allocation& allocation, Outbox& out);
+  void end_overdue_connections(Now now, Outbox& out);
+  void forbid_connections();
+  bool connections_consistent() const;
 
   // One RFC procedure a file.
   Answer allocate(const AuthenticatedRequest& request, Now now, Outbox& out);
@@ -172,6 +208,7 @@ class Engine {
   RelayDirectory directory_;
   Reservations& reservations_;
   ShardNumber shard_;
+  std::size_t shards_;
   Random& random_;
   Authentication authentication_;
   PeerPolicy policy_;
@@ -183,6 +220,7 @@ class Engine {
     SteadyTime expires;
   };
   std::deque<Reserved> reserved_;  // by this engine, used since or not
+  boost::unordered_flat_map<ConnectionId, RelayId> connections_;
   Counters counters_;
   std::uint64_t indications_ = 0;  // seeded at random, counts Data indications
   bool draining_ = false;

@@ -64,6 +64,11 @@ struct Limits {
   std::vector<IpRange> proxies{};
   std::uint32_t permissions_per_allocation = 100;
   std::uint32_t channels_per_allocation = 100;
+  // TCP connections with peers (RFC 6062): a descriptor each, and buffers of the kernel's. 0 = no
+  // limit of a user's own.
+  std::uint32_t peer_connections = 5'000;
+  std::uint32_t peer_connections_per_user = 0;
+  std::uint32_t peer_connections_per_allocation = 16;
 };
 
 // Where clients are sent that want an allocation while this server drains (RFC 8489 §10).
@@ -118,6 +123,8 @@ struct Options {
   Secret nonce_key;
 
   Credentials credentials;
+  // RFC 6062: whether relays for TCP are opened. Off, who asks for one is answered with 442.
+  bool tcp_relays = false;
   // In order of preference; a family without one answers 440.
   std::vector<RelayAddress> relay_addresses;
   PeerRules peers;

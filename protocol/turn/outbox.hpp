@@ -50,6 +50,7 @@ struct OpenRelay {
   Parity parity = Parity::any;
   // With an even port, the next higher one is bound too, and held under this token.
   std::optional<ReservationToken> reserve_next{};
+  RelayTransport transport = RelayTransport::udp;
 };
 // The relay that is held under the token; its outcome comes back in the same way.
 struct OpenReserved {
@@ -63,6 +64,34 @@ struct CloseReserved {
 // The relay's socket and port are free again. Given once for every relay that opened.
 struct CloseRelay {
   RelayId id;
+};
+// RFC 6062 §5.2: a TCP connection from the relay's own port to `peer`, as bound. Its outcome
+// comes back through Engine::on_peer_connected.
+struct ConnectPeer {
+  ConnectionId id;
+  RelayId relay;
+  Endpoint peer;
+};
+// It takes too long: the outcome that comes back now is a failure, unless there was one before.
+struct CancelConnect {
+  ConnectionId id;
+};
+// RFC 6062 §5.4: what follows on the stream are the client's data for this connection. The
+// stream is none of the engine's any more.
+struct BindPeer {
+  ConnectionId id;
+  SocketRef stream;
+};
+// The connection ends, with its client data connection where it is bound. Given once, unless
+// the server said first that it had ended.
+struct ClosePeer {
+  ConnectionId id;
+};
+// What the stream asks for is another shard's: the stream goes there with the message that
+// was given last, which is to be read again, and all that came behind it.
+struct MoveClient {
+  SocketRef stream;
+  ShardNumber shard;
 };
 // The client broke the protocol on a stream or an association, or its allocation is gone for good.
 struct CloseClient {
@@ -78,8 +107,8 @@ struct Notice {
   Endpoint relayed;
   std::string user;
 };
-using Command =
-    std::variant<OpenRelay, OpenReserved, CloseRelay, CloseReserved, CloseClient, Notice>;
+using Command = std::variant<OpenRelay, OpenReserved, CloseRelay, CloseReserved, CloseClient,
+                             ConnectPeer, CancelConnect, BindPeer, ClosePeer, MoveClient, Notice>;
 
 // What the engine wants done, as values in the order they were decided. The server
 // gives an outbox with room to every entry of the engine, carries out the sends, then

@@ -107,6 +107,7 @@ void Engine::forget_forbidden_peers() {
       return !permits_address(channel.peer.address);
     });
   });
+  forbid_connections();
 }
 
 }  // namespace yuelao::turn

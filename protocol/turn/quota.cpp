@@ -51,4 +51,20 @@ void QuotaLedger::release(std::string_view user, const IpAddress& client) {
   if (total_ > 0) --total_;
 }
 
+Admission QuotaLedger::admit_connection(std::string_view user) {
+  const std::string name{user};
+  if (full(connections_, limits_.peer_connections)) return Admission::server_full;
+  if (full(count_of(connections_by_user_, name), limits_.peer_connections_per_user)) {
+    return Admission::user_full;
+  }
+  ++connections_by_user_[name];
+  ++connections_;
+  return Admission::admitted;
+}
+
+void QuotaLedger::release_connection(std::string_view user) {
+  take_one(connections_by_user_, std::string{user});
+  if (connections_ > 0) --connections_;
+}
+
 }  // namespace yuelao::turn

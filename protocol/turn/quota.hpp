@@ -21,6 +21,9 @@ class Quota {
   // On `admitted` the allocation is counted until release() with the same arguments.
   virtual Admission admit(std::string_view user, const IpAddress& client) = 0;
   virtual void release(std::string_view user, const IpAddress& client) = 0;
+  // The same for a TCP connection with a peer (RFC 6062).
+  virtual Admission admit_connection(std::string_view user) = 0;
+  virtual void release_connection(std::string_view user) = 0;
 };
 
 // The counting itself, for one thread.
@@ -32,10 +35,14 @@ class QuotaLedger final : public Quota {
 
   Admission admit(std::string_view user, const IpAddress& client) override;
   void release(std::string_view user, const IpAddress& client) override;
+  Admission admit_connection(std::string_view user) override;
+  void release_connection(std::string_view user) override;
 
   std::uint64_t total() const { return total_; }
   std::size_t users() const { return by_user_.size(); }
   std::size_t prefixes() const { return by_prefix_.size(); }
+  std::uint64_t connections() const { return connections_; }
+  std::size_t connected_users() const { return connections_by_user_.size(); }
 
  private:
   bool is_proxy(const IpAddress& client) const;
@@ -44,6 +51,8 @@ class QuotaLedger final : public Quota {
   std::uint64_t total_ = 0;
   boost::unordered_flat_map<std::string, std::uint32_t> by_user_;
   boost::unordered_flat_map<IpAddress, std::uint32_t> by_prefix_;
+  std::uint64_t connections_ = 0;
+  boost::unordered_flat_map<std::string, std::uint32_t> connections_by_user_;
 };
 
 }  // namespace yuelao::turn

@@ -75,6 +75,7 @@ void Engine::relay_to_peer(const ClientRelays& relays, const ToPeer& data, Now n
   const auto& [peer, payload, dont_fragment] = data;
   const auto* const relay = relays.of(peer.address.family());
   if (relay == nullptr) return drop(Drop::wrong_family);
+  if (relay->transport != RelayTransport::udp) return drop(Drop::no_allocation);
   const auto* permission = relay->permission_for(peer.address, now);
   if (permission == nullptr) return drop(Drop::no_permission);
   const auto owner = permission->here ? directory_.owner(peer) : std::nullopt;

@@ -12,7 +12,7 @@ bool names(const RelayAddress& relay, const IpAddress& address) {
 
 }  // namespace
 
-std::uint8_t RelayDirectory::Entry::at(std::uint16_t port) const {
+std::uint16_t RelayDirectory::Entry::at(std::uint16_t port) const {
   return (*ports)[port].load(std::memory_order_relaxed);
 }
 
@@ -50,12 +50,13 @@ const RelayDirectory::Entry* RelayDirectory::find(std::uint16_t port, Matches ma
   return found;
 }
 
-Endpoint RelayDirectory::add(const Endpoint& bound, ShardNumber shard) {
+Endpoint RelayDirectory::add(const Endpoint& bound, ShardNumber shard, RelayTransport transport) {
   const auto entry = std::ranges::find_if(entries_, [&](const Entry& one) {
     return one.current && one.address.bound == bound.address;
   });
   if (entry == entries_.end()) return bound;
-  (*entry->ports)[bound.port].store(static_cast<std::uint8_t>(shard + 1),
+  const auto tcp = transport == RelayTransport::tcp ? for_tcp : 0;
+  (*entry->ports)[bound.port].store(static_cast<std::uint16_t>((shard + 1) | tcp),
                                     std::memory_order_relaxed);
   return {entry->address.advertised, bound.port};
 }
@@ -69,11 +70,17 @@ void RelayDirectory::remove(const Endpoint& advertised, const IpAddress& bound) 
 std::optional<ShardNumber> RelayDirectory::owner(const Endpoint& peer) const {
   for (const auto& entry : entries_) {
     if (!names(entry.address, peer.address)) continue;
-    if (const auto owner = entry.at(peer.port); owner != 0) {
+    if (const auto owner = entry.at(peer.port); owner != 0 && owner < for_tcp) {
       return static_cast<ShardNumber>(owner - 1);
     }
   }
   return std::nullopt;
+}
+
+bool RelayDirectory::takes_connections(const Endpoint& peer) const {
+  return std::ranges::any_of(entries_, [&](const Entry& entry) {
+    return names(entry.address, peer.address) && entry.at(peer.port) > for_tcp;
+  });
 }
 
 Endpoint RelayDirectory::to_bound(const Endpoint& peer) const {

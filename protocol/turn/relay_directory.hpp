@@ -17,7 +17,9 @@ namespace yuelao::turn {
 // those are legal peers, the other ports of the same addresses are not (two relay-only
 // clients that meet here; Jitsi's pre-call test).
 //
-// A copy knows the same relays: which ports are live is shared among copies, an octet a
+// Ports for UDP and for TCP are drawn from the same ones: no port is live for both.
+//
+// A copy knows the same relays: which ports are live is shared among copies, two octets a
 // port, relaxed atomics, no lock. The list of addresses is each copy's own, so that a
 // shard's never changes under it.
 class RelayDirectory {
@@ -32,12 +34,15 @@ class RelayDirectory {
   static constexpr std::size_t most_shards = 255;
 
   // Notes a relay that `shard` opened on `bound`; the address its client is told.
-  Endpoint add(const Endpoint& bound, ShardNumber shard);
+  Endpoint add(const Endpoint& bound, ShardNumber shard,
+               RelayTransport transport = RelayTransport::udp);
   // `advertised` is what add() gave for a relay on `bound`.
   void remove(const Endpoint& advertised, const IpAddress& bound);
   // `peer` may name the advertised or the bound address.
   bool live(const Endpoint& peer) const { return owner(peer).has_value(); }
-  // The shard it lives in; empty where no relay is live.
+  // The same for a relay that takes TCP connections (RFC 6062).
+  bool takes_connections(const Endpoint& peer) const;
+  // The shard it lives in; empty where no relay for UDP is live.
   std::optional<ShardNumber> owner(const Endpoint& peer) const;
 
   // Behind a 1:1 NAT a datagram to an advertised address would have to hairpin; it is
@@ -59,8 +64,10 @@ class RelayDirectory {
   std::vector<IpAddress> addresses() const;
 
  private:
-  // By port: 0, or one more than the number of the shard whose relay is live there.
-  using Ports = std::array<std::atomic<std::uint8_t>, 65536>;
+  // By port: 0, or one more than the number of the shard whose relay is live there, and whether
+  // that is for TCP.
+  using Ports = std::array<std::atomic<std::uint16_t>, 65536>;
+  static constexpr std::uint16_t for_tcp = 0x100;
 
   // Current ones first; a pair of addresses once.
   struct Entry {
@@ -68,7 +75,7 @@ class RelayDirectory {
     bool current = true;
     std::shared_ptr<Ports> ports;
 
-    std::uint8_t at(std::uint16_t port) const;
+    std::uint16_t at(std::uint16_t port) const;
     bool live(std::uint16_t port) const { return at(port) != 0; }
     bool idle() const;
   };

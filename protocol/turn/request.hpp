@@ -67,6 +67,7 @@ struct Success {
   std::optional<RefusedFamily> refused_family{};
   std::optional<std::chrono::seconds> lifetime{};
   std::optional<ReservationToken> reservation{};
+  std::optional<ConnectionId> connection{};
 };
 // 401 and 438 get a challenge (REALM, NONCE, PASSWORD-ALGORITHMS) from the encoder, 300
 // the other server.

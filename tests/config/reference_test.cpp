@@ -87,6 +87,11 @@ TEST_CASE("config/yuelao.yaml holds every key, fits one screen, and says what is
   CHECK(limits.permissions_per_allocation == defaults.turn.limits.permissions_per_allocation);
   CHECK(limits.channels_per_allocation == defaults.turn.limits.channels_per_allocation);
   CHECK(config->connections == defaults.connections);
+  CHECK(config->turn.tcp_relays == defaults.turn.tcp_relays);
+  CHECK(limits.peer_connections == defaults.turn.limits.peer_connections);
+  CHECK(limits.peer_connections_per_user == defaults.turn.limits.peer_connections_per_user);
+  CHECK(limits.peer_connections_per_allocation ==
+        defaults.turn.limits.peer_connections_per_allocation);
   CHECK(config->metrics == defaults.metrics);
   CHECK(config->log.level == defaults.log.level);
   CHECK(config->log.format == defaults.log.format);

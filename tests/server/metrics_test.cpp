@@ -41,7 +41,7 @@ TEST_CASE("every shard counts, and every number is in its place") {
   CHECK(series[R"(yuelao_error_responses_total{code="438"})"] ==
         twice(counters.errors[turn::slot(stun::ErrorCode::stale_nonce)]));
   CHECK(series[R"(yuelao_drops_total{reason="malformed"})"] == twice(counters.drops.front()));
-  CHECK(series[R"(yuelao_drops_total{reason="no_association"})"] == twice(counters.drops.back()));
+  CHECK(series[R"(yuelao_drops_total{reason="connection_limit"})"] == twice(counters.drops.back()));
   CHECK(series[R"(yuelao_relayed_packets_total{direction="client_to_peer"})"] ==
         twice(counters.client_to_peer.packets));
   CHECK(series[R"(yuelao_relayed_bytes_total{direction="client_to_peer"})"] ==
@@ -68,6 +68,18 @@ TEST_CASE("every shard counts, and every number is in its place") {
         twice(gauges.allocations[2][1]));
   CHECK(series["yuelao_permissions"] == twice(gauges.permissions));
   CHECK(series["yuelao_channels"] == twice(gauges.channels));
+
+  CHECK(series[R"(yuelao_peer_connections{state="connecting"})"] ==
+        twice(gauges.peer_connections[0]));
+  CHECK(series[R"(yuelao_peer_connections{state="bound"})"] == twice(gauges.peer_connections[2]));
+  CHECK(series[R"(yuelao_tcp_relayed_bytes_total{direction="client_to_peer"})"] ==
+        twice(counters.tcp_client_to_peer_bytes));
+  CHECK(series[R"(yuelao_tcp_relayed_bytes_total{direction="peer_to_client"})"] ==
+        twice(counters.tcp_peer_to_client_bytes));
+  CHECK(series[R"(yuelao_peer_connections_total{by="client"})"] ==
+        twice(counters.peer_connections_made));
+  CHECK(series[R"(yuelao_peer_connections_total{by="peer"})"] ==
+        twice(counters.peer_connections_accepted));
 
   CHECK(series["yuelao_open_connections"] == twice(meters.connections_open));
   CHECK(series[R"(yuelao_connections_total{outcome="accepted"})"] ==
@@ -120,9 +132,9 @@ TEST_CASE("without TLS there is no certificate to expire") {
 }
 
 TEST_CASE("labels come from a fixed list, none of which can hold an address or a user name") {
-  const std::set<std::string> known = {"transport", "family", "direction", "method",
-                                       "outcome",   "code",   "reason",    "scope",
-                                       "result",    "le",     "version",   "way"};
+  const std::set<std::string> known = {"transport", "family", "direction", "method", "outcome",
+                                       "code",      "reason", "scope",     "result", "le",
+                                       "version",   "way",    "state",     "by"};
   for (const auto& [series, value] : series_of(metrics_text(sample_shards(), sample_facts()))) {
     const auto brace = series.find('{');
     if (brace == std::string::npos) continue;

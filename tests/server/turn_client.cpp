@@ -14,7 +14,6 @@ namespace attribute = stun::attribute;
 using stun::Class;
 using stun::Method;
 
-constexpr std::uint8_t udp_protocol = 17;
 constexpr int unauthenticated = 401;
 constexpr int stale_nonce = 438;
 
@@ -37,13 +36,31 @@ std::optional<Endpoint> TurnClient::binding() {
   return address ? std::optional{*address} : std::nullopt;
 }
 
-std::optional<Endpoint> TurnClient::allocate() {
-  const auto answer = request(Method::allocate, [](stun::MessageWriter& writer) {
-    writer.add(attribute::requested_transport, udp_protocol);
+std::optional<Endpoint> TurnClient::allocate(std::uint8_t protocol) {
+  const auto answer = request(Method::allocate, [&](stun::MessageWriter& writer) {
+    writer.add(attribute::requested_transport, protocol);
   });
   if (!answer) return std::nullopt;
   const auto relayed = stun::Message::parse(*answer)->get(attribute::xor_relayed_address);
   return relayed ? std::optional{*relayed} : std::nullopt;
+}
+
+std::optional<turn::ConnectionId> TurnClient::connect(const Endpoint& peer) {
+  const auto answer = request(Method::connect, [&](stun::MessageWriter& writer) {
+    writer.add(attribute::xor_peer_address, peer);
+  });
+  if (!answer) return std::nullopt;
+  const auto id = stun::Message::parse(*answer)->get(attribute::connection_id);
+  return id ? std::optional{*id} : std::nullopt;
+}
+
+bool TurnClient::bind_connection(turn::ConnectionId id, Bytes behind) {
+  behind_ = behind;
+  const auto answer = request(Method::connection_bind, [&](stun::MessageWriter& writer) {
+    writer.add(attribute::connection_id, id);
+  });
+  behind_ = {};
+  return answer.has_value();
 }
 
 bool TurnClient::refresh(std::chrono::seconds lifetime) {
@@ -108,7 +125,9 @@ std::optional<Octets> TurnClient::ask(Method method, const Compose& compose) {
     writer.add(attribute::nonce, nonce_);
     writer.add_integrity(stun::long_term_key(user_, realm_, password_));
   }
-  wire_.send(writer.finish());
+  auto message = to_octets(writer.finish());
+  if (!nonce_.empty()) message.insert(message.end(), behind_.begin(), behind_.end());
+  wire_.send(message);
   return answer_to(id);
 }
 

@@ -9,6 +9,7 @@
 #include "protocol/stun/credentials.hpp"
 #include "protocol/stun/message.hpp"
 #include "protocol/stun/message_writer.hpp"
+#include "protocol/turn/socket_ref.hpp"
 #include "tests/server/wire.hpp"
 
 namespace yuelao::test {
@@ -23,7 +24,12 @@ class TurnClient {
   // The client's address as the server sees it; empty without an answer.
   std::optional<Endpoint> binding();
   // The relayed address, or empty: error() says why.
-  std::optional<Endpoint> allocate();
+  std::optional<Endpoint> allocate() { return allocate(17); }
+  // The same, for TCP (RFC 6062); and connections of that relay with peers.
+  std::optional<Endpoint> allocate_tcp() { return allocate(6); }
+  std::optional<turn::ConnectionId> connect(const Endpoint& peer);
+  // `behind` goes to the wire with the request.
+  bool bind_connection(turn::ConnectionId id, Bytes behind = {});
   bool refresh(std::chrono::seconds lifetime);
   bool permit(const Endpoint& peer);
   bool bind_channel(std::uint16_t number, const Endpoint& peer);
@@ -35,6 +41,7 @@ class TurnClient {
   int error() const { return error_; }
 
  private:
+  std::optional<Endpoint> allocate(std::uint8_t protocol);
   // Composes the attributes of a request.
   using Compose = std::function<void(stun::MessageWriter&)>;
 
@@ -49,6 +56,7 @@ class TurnClient {
   std::string password_;
   std::string realm_;
   std::string nonce_;
+  Bytes behind_;
   int error_ = 0;
 };
 

@@ -111,13 +111,13 @@ TEST_CASE("attributes that are not understood are listed in a 420") {  // RFC 84
     requesting_udp()(writer);
     writer.add(stun::Attribute<Bytes>{{0x7F01}}, as_bytes("what"))
         .add(stun::Attribute<Bytes>{{0xFF01}}, as_bytes("optional"))
-        .add(stun::Attribute<Bytes>{{0x002A}}, as_bytes("1234"));  // CONNECTION-ID
+        .add(stun::Attribute<Bytes>{{0x7F02}}, as_bytes("1234"));
   });
   CHECK(code_of(answer) == 420);
   const auto unknown = answer->message().get(attribute::unknown_attributes).value();
   REQUIRE(unknown.count == 2);
   CHECK(unknown.types[0] == stun::AttributeType{0x7F01});
-  CHECK(unknown.types[1] == stun::AttributeType{0x002A});
+  CHECK(unknown.types[1] == stun::AttributeType{0x7F02});
 }
 
 TEST_CASE("attributes of other methods are ignored") {  // RFC 8489 §6.3

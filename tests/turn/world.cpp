@@ -72,15 +72,33 @@ std::vector<Sent> World::relay_opened(RelayId id, std::expected<Endpoint, RelayF
   return finish();
 }
 
+std::vector<Sent> World::peer_connected(ConnectionId id,
+                                        std::expected<void, ConnectFailure> outcome) {
+  engine.on_peer_connected(id, outcome, now, out_);
+  return finish();
+}
+
+World::Accepted World::peer_accepted(RelayId relay, std::string_view peer) {
+  const auto id = engine.on_peer_accepted(relay, endpoint(peer), now, out_);
+  return {id, finish()};
+}
+
+void World::connection_ended(ConnectionId id) {
+  engine.on_connection_ended(id);
+  CHECK(engine.consistent());
+}
+
 void World::client_closed(const ClientPath& path) {
   engine.on_client_closed(path, now, out_);
   CHECK(finish().empty());
 }
 
-void World::pass(std::chrono::seconds time) {
+void World::pass(std::chrono::seconds time) { CHECK(pass_and_hear(time).empty()); }
+
+std::vector<Sent> World::pass_and_hear(std::chrono::seconds time) {
   pass_silently(time);
   engine.advance(now, out_);
-  CHECK(finish().empty());
+  return finish();
 }
 
 void World::pass_silently(std::chrono::seconds time) {
@@ -106,22 +124,30 @@ void World::readdress(const Options& options) {
 // As a shard does: sends first, then commands, whose outcomes may send again.
 std::vector<Sent> World::finish() {
   std::vector<Sent> sent;
-  while (!out_.sends().empty() || !out_.handovers().empty() || !out_.commands().empty()) {
-    CHECK(out_.sends().size() + out_.handovers().size() <= 1);
-    for (const auto& [shard, relay, source, payload] : out_.handovers()) {
-      handed_over.push_back({shard, relay, source, {payload.begin(), payload.end()}});
+  collect(sent);
+  while (!out_.commands().empty()) {
+    for (const auto& command : out_.take_commands()) {
+      carry_out(command);
+      collect(sent);
     }
-    for (const auto& send : out_.sends()) {
-      Octets bytes{send.prefix.begin(), send.prefix.end()};
-      bytes.insert(bytes.end(), send.payload.begin(), send.payload.end());
-      bytes.resize(bytes.size() + send.padding);
-      sent.push_back({send.from, send.to, std::move(bytes), send.dont_fragment, send.source});
-    }
-    out_.clear_sends();
-    for (const auto& command : out_.take_commands()) carry_out(command);
   }
   CHECK(engine.consistent());
   return sent;
+}
+
+// After each input.
+void World::collect(std::vector<Sent>& sent) {
+  CHECK(out_.sends().size() + out_.handovers().size() <= 1);
+  for (const auto& [shard, relay, source, payload] : out_.handovers()) {
+    handed_over.push_back({shard, relay, source, {payload.begin(), payload.end()}});
+  }
+  for (const auto& send : out_.sends()) {
+    Octets bytes{send.prefix.begin(), send.prefix.end()};
+    bytes.insert(bytes.end(), send.payload.begin(), send.payload.end());
+    bytes.resize(bytes.size() + send.padding);
+    sent.push_back({send.from, send.to, std::move(bytes), send.dont_fragment, send.source});
+  }
+  out_.clear_sends();
 }
 
 void World::carry_out(const Command& command) {
@@ -132,6 +158,13 @@ void World::carry_out(const Command& command) {
     held.erase(close->token);
     closed_reserved.push_back(close->token);
   }
+  if (const auto* peer = std::get_if<ConnectPeer>(&command)) connect(*peer);
+  if (const auto* late = std::get_if<CancelConnect>(&command)) {
+    engine.on_peer_connected(late->id, std::unexpected{ConnectFailure::timed_out}, now, out_);
+  }
+  if (const auto* bind = std::get_if<BindPeer>(&command)) binds.push_back(*bind);
+  if (const auto* close = std::get_if<ClosePeer>(&command)) closed_peers.push_back(close->id);
+  if (const auto* move = std::get_if<MoveClient>(&command)) moved.push_back(*move);
   if (const auto* notice = std::get_if<Notice>(&command)) notices.push_back(*notice);
 }
 
@@ -158,6 +191,14 @@ void World::open(const OpenReserved& command) {
   }
   opened.push_back(command.id);
   engine.on_relay_opened(command.id, reserved.mapped(), now, out_);
+}
+
+void World::connect(const ConnectPeer& command) {
+  connecting.push_back(command);
+  if (peers == Peers::wait) return;
+  std::expected<void, ConnectFailure> outcome;
+  if (peers == Peers::refuse) outcome = std::unexpected{connect_failure};
+  engine.on_peer_connected(command.id, outcome, now, out_);
 }
 
 Client::Client(World& world, std::string_view address, Transport transport) : world_{world} {
@@ -229,8 +270,10 @@ void Client::learn(const Sent& challenge) {
   nonce = challenge.message().get(attribute::nonce).value();
 }
 
-Endpoint Client::allocate() {
-  const auto answer = request(Method::allocate, requesting_udp());
+Endpoint Client::allocate() { return allocate(requesting_udp()); }
+
+Endpoint Client::allocate(const Fill& fill) {
+  const auto answer = request(Method::allocate, fill);
   if (code_of(answer) != 0) throw std::runtime_error{"Allocate was refused"};
   relay = world_.opened.back();
   return answer->message().get(attribute::xor_relayed_address).value();
@@ -277,6 +320,12 @@ int code_of(const std::optional<Sent>& answer) {
 Client::Fill requesting_udp() {
   return [](stun::MessageWriter& writer) {
     writer.add(attribute::requested_transport, std::uint8_t{17});
+  };
+}
+
+Client::Fill requesting_tcp() {
+  return [](stun::MessageWriter& writer) {
+    writer.add(attribute::requested_transport, std::uint8_t{6});
   };
 }
 

@@ -77,9 +77,18 @@ class World {
   std::vector<Sent> peer_error(RelayId relay, const PeerError& error);
   std::vector<Sent> handover(const HandedOver& letter);
   std::vector<Sent> relay_opened(RelayId id, std::expected<Endpoint, RelayFailure> outcome);
+  std::vector<Sent> peer_connected(ConnectionId id, std::expected<void, ConnectFailure> outcome);
+  // A peer connects to the relay; `sent` is what the client is told.
+  struct Accepted {
+    std::optional<ConnectionId> id;
+    std::vector<Sent> sent;
+  };
+  Accepted peer_accepted(RelayId relay, std::string_view peer);
+  void connection_ended(ConnectionId id);
   void client_closed(const ClientPath& path);
   // Moves both clocks, and lets the engine give back what has expired.
   void pass(std::chrono::seconds time);
+  std::vector<Sent> pass_and_hear(std::chrono::seconds time);
   // Moves the clocks without telling the engine: expiry must not depend on advance().
   void pass_silently(std::chrono::seconds time);
   void close_all();
@@ -105,6 +114,15 @@ class World {
 
   std::map<ReservationToken, Endpoint> held;  // reserved ports, as bound
 
+  // How it meets ConnectPeer.
+  enum class Peers { accept, refuse, wait } peers = Peers::accept;
+  ConnectFailure connect_failure = ConnectFailure::failed;
+
+  std::vector<ConnectPeer> connecting;
+  std::vector<BindPeer> binds;
+  std::vector<ConnectionId> closed_peers;
+  std::vector<MoveClient> moved;
+
   std::vector<OpenRelay> opening;
   std::vector<RelayId> opened;
   std::vector<RelayId> closed;
@@ -114,9 +132,11 @@ class World {
 
  private:
   std::vector<Sent> finish();
+  void collect(std::vector<Sent>& sent);
   void carry_out(const Command& command);
   void open(const OpenRelay& command);
   void open(const OpenReserved& command);
+  void connect(const ConnectPeer& command);
 
   Options options_;
   Outbox out_;
@@ -139,6 +159,7 @@ class Client {
   Octets compose(Method method, const Fill& fill = {});
 
   // Procedures that a test takes for granted; each throws when refused.
+  Endpoint allocate(const Fill& fill);
   Endpoint allocate();
   void permit(std::string_view peer);
   void bind(std::uint16_t channel, std::string_view peer);
@@ -171,6 +192,7 @@ int code_of(const std::optional<Sent>& answer);
 
 // Attributes as requests carry them.
 Client::Fill requesting_udp();
+Client::Fill requesting_tcp();
 Client::Fill to_peer(std::string_view peer);
 Client::Fill to_channel(std::uint16_t channel, std::string_view peer);
 

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+
+#include "protocol/now.hpp"
+#include "protocol/turn/counters.hpp"
+#include "protocol/turn/socket_ref.hpp"
+#include "server/connection.hpp"
+#include "server/stream_end.hpp"
+
+namespace yuelao::server {
+
+// A client data connection and the peer data connection it is bound to (RFC 6062 §5.4): octets
+// pass both ways as they are. What one side does not take is not read from the other, so that a
+// slow reader slows its sender and nobody else, and no more waits here than one read brought.
+// The end of one way is passed on, and leaves the other open for a while; a reset ends both.
+class DataConnection {
+ public:
+  // Poller and buffers outlive this.
+  DataConnection(turn::ConnectionId id, Arrival client, FileDescriptor peer, Poller& poller,
+                 StreamBuffers& buffers);
+
+  // Each of these may end the connection: false, then close it.
+  //
+  // Begins, with what the client has sent already.
+  bool start(turn::Counters& counters);
+  // What the poller says of either side; one read at most, into `room` of StreamEnd::room_bytes.
+  bool visit(const Poller::Event& event, MutableBytes room, Now now, turn::Counters& counters);
+  // When one way has ended the other has until then, since it last carried something.
+  bool overdue(Now now) const { return deadline_ <= now.steady; }
+
+ private:
+  // One of the two, and what has been said of it.
+  struct Side {
+    StreamEnd end;
+    std::uint64_t turn::Counters::* octets;  // that come from it
+    bool ended = false;                      // nothing more comes
+  };
+
+  bool pass(Side& from, Side& to, MutableBytes room, turn::Counters& counters);
+  bool resume(Side& from, const Side& to);
+  bool over() const;
+
+  Side client_;
+  Side peer_;
+  std::vector<std::byte> first_;  // of the client's
+  SteadyTime deadline_ = SteadyTime::max();
+};
+
+}  // namespace yuelao::server

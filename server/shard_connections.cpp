@@ -1,0 +1,131 @@
+// What a shard does with the TCP connections of its relays (RFC 6062).
+#include <cerrno>
+#include <utility>
+
+#include "server/shard.hpp"
+#include "server/tcp_relay.hpp"
+
+namespace yuelao::server {
+namespace {
+
+using turn::SocketRef;
+
+// What one relay may take of a round before the others have had theirs.
+constexpr int accept_visit = 8;
+
+}  // namespace
+
+void Shard::visit_tcp_relay(const Poller::Event& event, Now now) {
+  const turn::RelayId id{event.ref.index, event.ref.generation};
+  for (int i = 0; i < accept_visit; ++i) {
+    const auto* const relay = relays_.find_listening(id);
+    if (relay == nullptr) return;
+    auto accepted = accept_peer(*relay);
+    if (!accepted) {
+      // While no descriptor is left the waiting peer keeps the relay readable.
+      if (out_of_resources(accepted.error())) {
+        poller_->watch(relay->descriptor.value(), event.ref, Poller::Interest::none);
+        resting_.push_back(id);
+      }
+      // A peer that changed its mind is no reason to stop.
+      if (accepted.error().value() == ECONNABORTED) continue;
+      return;
+    }
+    make_room();
+    if (const auto known = engine_.on_peer_accepted(id, accepted->peer, now, outbox_)) {
+      peers_.keep(*known, std::move(accepted->socket));
+    }
+  }
+}
+
+void Shard::wake_resting_relays() {
+  for (const auto id : std::exchange(resting_, {})) {
+    const auto* const relay = relays_.find_listening(id);
+    if (relay == nullptr) continue;
+    if (poller_->watch(relay->descriptor.value(), SocketRef::tcp_relay(id),
+                       Poller::Interest::read)) {
+      resting_.push_back(id);
+    }
+  }
+}
+
+void Shard::visit_connection(const Poller::Event& event, Now now) {
+  const turn::ConnectionId id = event.ref.generation;
+  if (peers_.connecting(id)) {
+    make_room();
+    return engine_.on_peer_connected(id, peers_.connected(id), now, outbox_);
+  }
+  auto* const data = peers_.bound(id);
+  if (data == nullptr) return;
+  const bool goes_on =
+      engine_.carries_data(id, now) &&
+      data->visit(event, pool_.take_slot().first(StreamEnd::room_bytes), now, engine_.counters());
+  if (!goes_on) end_connection(id);
+}
+
+void Shard::end_connection(turn::ConnectionId id) {
+  engine_.on_connection_ended(id);
+  close_connection(id);
+}
+
+void Shard::close_connection(turn::ConnectionId id) {
+  if (peers_.close(id) == PeerConnections::Closed::both_sides) connections_.release();
+}
+
+void Shard::carry_out(const turn::ConnectPeer& command, Now now) {
+  const auto* const relay = relays_.find_listening(command.relay);
+  if (relay == nullptr) return;
+  const auto progress = peers_.connect(command.id, relay->local, command.peer);
+  if (progress == PeerConnections::Progress::under_way) return;
+  make_room();
+  if (progress) {
+    engine_.on_peer_connected(command.id, {}, now, outbox_);
+  } else {
+    engine_.on_peer_connected(command.id, std::unexpected{progress.error()}, now, outbox_);
+  }
+}
+
+void Shard::carry_out(const turn::CancelConnect& command, Now now) {
+  peers_.close(command.id);
+  make_room();
+  engine_.on_peer_connected(command.id, std::unexpected{turn::ConnectFailure::timed_out}, now,
+                            outbox_);
+}
+
+void Shard::carry_out(const turn::BindPeer& command, Now) {
+  auto* const client = streams_.find(command.stream);
+  if (client == nullptr) return end_connection(command.id);
+  auto arrival = client->depart();
+  streams_.remove(command.stream);
+  auto* const data = peers_.bind(command.id, arrival);
+  if (data == nullptr) connections_.release();
+  if (data == nullptr || !data->start(engine_.counters())) end_connection(command.id);
+}
+
+void Shard::carry_out(const turn::ClosePeer& command, Now) { close_connection(command.id); }
+
+void Shard::carry_out(const turn::MoveClient& command, Now) {
+  auto* const client = streams_.find(command.stream);
+  if (client == nullptr) return;
+  auto arrival = client->depart();
+  streams_.remove(command.stream);
+  move_client_(command.shard, std::move(arrival));
+}
+
+void Shard::take_over(Arrival arrival) {
+  tasks_.post([this, arrival = std::move(arrival)]() mutable { on_arrival(std::move(arrival)); });
+}
+
+// What goes with the stream, where the message decided last takes it away: to its peer, or to
+// another shard.
+std::optional<Bytes> Shard::taken_along(SocketRef stream, Bytes received, std::size_t consumed) {
+  if (outbox_.commands().empty()) return std::nullopt;
+  const auto& last = outbox_.commands().back();
+  const auto* const bind = std::get_if<turn::BindPeer>(&last);
+  if (bind != nullptr && bind->stream == stream) return received.subspan(consumed);
+  const auto* const move = std::get_if<turn::MoveClient>(&last);
+  if (move != nullptr && move->stream == stream) return received;
+  return std::nullopt;
+}
+
+}  // namespace yuelao::server
