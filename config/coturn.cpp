@@ -154,7 +154,8 @@ std::string compose(const CoturnImport& import, const std::string& name) {
   if (!import.external.empty()) external = "external_address: " + listed(import.external) + "\n";
   return "# From " + printable(name) + ". It may hold secrets: chmod 640.\n" + listen(import) +
          external + relay(import) + tls(import) + credentials(import) + peers(import) +
-         limits(import) + lifetimes(import) + remarks(import);
+         limits(import) + lifetimes(import) + (import.mobility ? "mobility: on\n" : "") +
+         remarks(import);
 }
 
 }  // namespace

@@ -172,6 +172,11 @@ constexpr std::array importers{
                import.dtls = !coturn_flag(option.value);
                return {};
              }},
+    Importer{"mobility",
+             [](I import, O option) -> Done {
+               import.mobility = coturn_flag(option.value);
+               return {};
+             }},
     Importer{"no-tcp",
              [](I import, O option) -> Done {
                import.tcp = !coturn_flag(option.value);

@@ -22,6 +22,7 @@ struct CoturnImport {
   bool tcp = true;
   bool tls = true;
   bool dtls = true;
+  bool mobility = false;
   std::vector<std::string> external;
   std::vector<std::string> relay_addresses;
   std::uint32_t first_relay_port = 49152;

@@ -66,7 +66,6 @@ constexpr std::array option_remarks{
     Remark{"lt-cred-mech", always},
     Remark{"max-allocate-timeout", never},
     Remark{"max-bps", bandwidth},
-    Remark{"mobility", "NOT TAKEN OVER: RFC 8016 is not there, and no meeting system asks for it."},
     Remark{"mongo-userdb", database},
     Remark{"mysql-userdb", database},
     Remark{"new-log-timestamp", standard_error},

@@ -7,6 +7,7 @@
 #include "fuzz/discovery_promises.hpp"
 #include "fuzz/discovery_request.hpp"
 #include "fuzz/engine_connections.hpp"
+#include "fuzz/engine_mobility.hpp"
 #include "fuzz/engine_requests.hpp"
 #include "fuzz/engine_world.hpp"
 #include "fuzz/promise.hpp"
@@ -15,7 +16,6 @@
 #include "protocol/stun/credentials.hpp"
 #include "protocol/stun/integrity.hpp"
 #include "protocol/stun/message_writer.hpp"
-#include "protocol/stun/security_features.hpp"
 #include "protocol/turn/engine.hpp"
 
 // Drives one engine with a script of requests, data, time and world events read from
@@ -30,7 +30,6 @@ using fuzz::Script;
 namespace attribute = stun::attribute;
 
 constexpr std::size_t client_count = 5;
-constexpr stun::Attribute<Bytes> password_algorithms{attribute::password_algorithms.type};
 
 class Driver {
  public:
@@ -53,6 +52,7 @@ class Driver {
     promise(quota_.total() == 0 && quota_.users() == 0 && quota_.prefixes() == 0,
             "what was counted is given back");
     promise(open_.empty(), "every relay that opened is closed");
+    promise(roaming_.size() == 0, "nobody is passed on any more");
     promise(connections_.empty(), "every connection with a peer is closed");
     promise(quota_.connections() == 0 && quota_.connected_users() == 0,
             "what was counted of connections is given back");
@@ -61,7 +61,7 @@ class Driver {
 
  private:
   void step() {
-    switch (script_.choose(15)) {
+    switch (script_.choose(18)) {
       case 0:
         return request(stun::Method::allocate);
       case 1:
@@ -90,12 +90,18 @@ class Driver {
         return end_connection();
       case 14:
         return discover_behavior();
+      case 15:
+        return request(stun::Method::refresh, true);
+      case 16:
+        return send_to_peer(true);
+      case 17:
+        return reconfigure();
       default:
         return anything();
     }
   }
 
-  void request(stun::Method method) {
+  void request(stun::Method method, bool passed_on = false) {
     const auto from = path(script_.choose(client_count));
     const bool alice = script_.choose(8) != 7;
     const std::string_view user = alice ? "alice" : "bob";
@@ -105,10 +111,21 @@ class Driver {
     stun::MessageWriter writer{buffer, method, stun::Class::request,
                                stun::TransactionId::from_random(id)};
     add_attributes(writer, method);
-    sign(writer, user, from.tuple.client);
-    engine_.on_client_message(from, writer.finish(), now_, out_);
+    expected_ = sign(writer, {options_, user, from.tuple.client, now_.wall}, script_);
+    give(from, writer.finish(), passed_on);
     settle();
     expected_.reset();
+  }
+
+  // By itself or from the other shard, which has datagrams alone to pass on.
+  void give(const ClientPath& from, Bytes message, bool passed_on) {
+    passed_on = passed_on && from.socket.datagrams();
+    if (passed_on) {
+      engine_.on_forward({this_shard, from, message}, now_, out_);
+    } else {
+      engine_.on_client_message(from, message, now_, out_);
+    }
+    check_passed_on(out_, engine_, from, passed_on);
   }
 
   // RFC 5780 in every combination of its attributes, whole or not.
@@ -126,43 +143,16 @@ class Driver {
     settle();
   }
 
-  // In every way that RFC 8489 §9.2 knows, and now and then in none.
-  void sign(stun::MessageWriter& writer, std::string_view user, const Endpoint& client) {
-    const auto nonce =
-        NonceSigner{options_.nonce_key, options_.realm, options_.nonce_lifetime}.make(
-            client, {.password_algorithms = script_.choose(8) != 7, .user_anonymity = true},
-            now_.wall);
-    const auto algorithm =
-        script_.choose(2) == 0 ? stun::KeyAlgorithm::md5 : stun::KeyAlgorithm::sha256;
-    const auto way = script_.choose(6);
-    if (script_.choose(2) == 0) {
-      writer.add(attribute::username, user);
-    } else {
-      writer.add(attribute::userhash, stun::user_hash(user, options_.realm));
-    }
-    const std::string_view text{nonce.data(), nonce.size()};
-    writer.add(attribute::realm, std::string_view{options_.realm}).add(attribute::nonce, text);
-    const std::string_view password = user == "alice" ? "wonderland" : "builder";
-    if (way == 5) return add_anything(writer, {algorithm, user, options_.realm, password}, script_);
-
-    const bool chosen = way < 3 && stun::security_features_of(text).password_algorithms;
-    const stun::LongTermKey key{chosen ? algorithm : stun::KeyAlgorithm::md5, user, options_.realm,
-                                password};
-    expected_ = Expected{key, chosen};
-    if (chosen) {
-      writer.add(password_algorithms, Authentication::offered_algorithms())
-          .add(attribute::password_algorithm, {static_cast<std::uint16_t>(algorithm), {}});
-    }
-    if (way != 1) writer.add_integrity(key.bytes());
-    if (way <= 1 || way == 3) writer.add_integrity_sha256(key.bytes());
-  }
-
   void add_attributes(stun::MessageWriter& writer, stun::Method method) {
     if (method == stun::Method::allocate) {
       add_wishes(writer, tokens_, script_);
     }
-    if (method == stun::Method::refresh && script_.choose(2) == 0) {
-      writer.add(attribute::requested_address_family, families.at(script_.choose(2)));
+    if (method == stun::Method::refresh) {
+      const auto wishes = script_.choose(4);
+      if ((wishes & 1U) == 0) {
+        writer.add(attribute::requested_address_family, families.at(script_.choose(2)));
+      }
+      if ((wishes & 2U) != 0) tickets_.add(writer, script_);
     }
     if (method == stun::Method::channel_bind) {
       const auto number = static_cast<std::uint16_t>(0x4000 + script_.choose(3));
@@ -187,19 +177,19 @@ class Driver {
     }
   }
 
-  void send_to_peer() {
+  void send_to_peer(bool passed_on = false) {
     const auto from = path(script_.choose(client_count));
     std::array<std::byte, 256> buffer{};
     if (script_.choose(2) == 0) {
       store_u16(buffer, static_cast<std::uint16_t>(0x4000 + script_.choose(3)));
-      engine_.on_client_message(from, Bytes{buffer}.first(4), now_, out_);
+      give(from, Bytes{buffer}.first(4), passed_on);
     } else {
       stun::MessageWriter writer{buffer, stun::Method::send, stun::Class::indication,
                                  stun::TransactionId::from_random(std::array<std::byte, 12>{})};
       writer.add(attribute::xor_peer_address, peers.at(script_.choose(peers.size())))
           .add(attribute::data, script_.take(5));
       if (script_.choose(2) == 0) writer.add(attribute::dont_fragment, {});
-      engine_.on_client_message(from, writer.finish(), now_, out_);
+      give(from, writer.finish(), passed_on);
     }
     settle();
   }
@@ -267,8 +257,14 @@ class Driver {
     if (script_.choose(4) == 0) {
       engine_.on_client_closed(from, now_, out_);
     } else {
-      engine_.on_client_message(from, script_.take(64), now_, out_);
+      give(from, script_.take(64), false);
     }
+    settle();
+  }
+
+  void reconfigure() {
+    options_.mobility = !options_.mobility;
+    engine_.reconfigure(options_);
     settle();
   }
 
@@ -285,13 +281,17 @@ class Driver {
     promise(engine_.allocation_count() + reservations_.size() == quota_.total(),
             "quota and tables agree");
     promise(connections_.size() == quota_.connections(), "connections are counted");
+    promise(roaming_.size() <= 2 * engine_.allocation_count(), "an allocation has two five-tuples");
   }
 
   // After each input.
   void take_sends() {
     promise(out_.sends().size() <= 1, "an input is answered at most once");
     promise(out_.handovers().empty(), "with one shard nothing is handed to another");
-    for (const auto& send : out_.sends()) check(send);
+    for (const auto& send : out_.sends()) {
+      check(send);
+      tickets_.note(send);
+    }
     out_.clear_sends();
   }
 
@@ -335,7 +335,6 @@ class Driver {
     }
     if (const auto* bind = std::get_if<BindPeer>(&command)) connections_.bind(*bind);
     if (const auto* close = std::get_if<ClosePeer>(&command)) connections_.close(close->id);
-    promise(!std::holds_alternative<MoveClient>(command), "with one shard nobody moves");
   }
 
   void open(const OpenRelay& wanted) {
@@ -362,25 +361,22 @@ class Driver {
     engine_.on_relay_opened(relay, std::unexpected{RelayFailure::no_port}, now_, out_);
   }
 
-  struct Expected {
-    stun::LongTermKey key;
-    bool sha256;
-  };
-
   Script script_;
-  std::optional<Expected> expected_;
+  std::optional<Signature> expected_;
   Options options_ = fuzz_options();
   Now now_{SteadyTime{1000s}, WallTime{1'800'000'000s}};
   CountingRandom random_;
   QuotaLedger quota_{options_.limits};
   RelayDirectory directory_{options_.relay_addresses};
   ReservationBook reservations_;
-  Engine engine_{options_, {quota_, directory_, reservations_}, random_};
+  RoamingTable roaming_;
+  Engine engine_{options_, {quota_, directory_, reservations_, roaming_, this_shard, 2}, random_};
   Outbox out_;
   std::set<RelayId> open_;
   Connections connections_;
   std::map<ReservationToken, Endpoint> held_;
   std::vector<ReservationToken> tokens_;  // all that there were
+  Tickets tickets_{options_};
   std::uint32_t transaction_ = 0;
   std::uint16_t next_port_ = 50000;
 };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "fuzz/engine_world.hpp"
@@ -7,6 +9,9 @@
 #include "protocol/stun/attributes.hpp"
 #include "protocol/stun/credentials.hpp"
 #include "protocol/stun/message_writer.hpp"
+#include "protocol/stun/security_features.hpp"
+#include "protocol/turn/authentication.hpp"
+#include "protocol/turn/nonce.hpp"
 #include "protocol/turn/reservations.hpp"
 
 // Parts of the requests that the engine's fuzzer writes.
@@ -29,11 +34,59 @@ inline void add_anything(stun::MessageWriter& writer, const stun::LongTermKey& k
   writer.add_integrity_sha256(key.bytes(), 16 + 4 * script.choose(5));
 }
 
+struct Signature {
+  stun::LongTermKey key;
+  bool sha256;
+};
+
+struct Signer {
+  const Options& options;
+  std::string_view user;
+  const Endpoint& client;
+  WallTime now;
+};
+
+// In every way that RFC 8489 §9.2 knows, and now and then in none: nothing then.
+inline std::optional<Signature> sign(stun::MessageWriter& writer, const Signer& signer,
+                                     fuzz::Script& script) {
+  namespace attribute = stun::attribute;
+  const auto& [options, user, client, now] = signer;
+  const auto nonce = NonceSigner{options.nonce_key, options.realm, options.nonce_lifetime}.make(
+      client, {.password_algorithms = script.choose(8) != 7, .user_anonymity = true}, now);
+  const auto algorithm =
+      script.choose(2) == 0 ? stun::KeyAlgorithm::md5 : stun::KeyAlgorithm::sha256;
+  const auto way = script.choose(6);
+  if (script.choose(2) == 0) {
+    writer.add(attribute::username, user);
+  } else {
+    writer.add(attribute::userhash, stun::user_hash(user, options.realm));
+  }
+  const std::string_view text{nonce.data(), nonce.size()};
+  writer.add(attribute::realm, std::string_view{options.realm}).add(attribute::nonce, text);
+  const std::string_view password = user == "alice" ? "wonderland" : "builder";
+  if (way == 5) {
+    add_anything(writer, {algorithm, user, options.realm, password}, script);
+    return std::nullopt;
+  }
+  const bool chosen = way < 3 && stun::security_features_of(text).password_algorithms;
+  const stun::LongTermKey key{chosen ? algorithm : stun::KeyAlgorithm::md5, user, options.realm,
+                              password};
+  if (chosen) {
+    writer
+        .add(stun::Attribute<Bytes>{attribute::password_algorithms.type},
+             Authentication::offered_algorithms())
+        .add(attribute::password_algorithm, {static_cast<std::uint16_t>(algorithm), {}});
+  }
+  if (way != 1) writer.add_integrity(key.bytes());
+  if (way <= 1 || way == 3) writer.add_integrity_sha256(key.bytes());
+  return Signature{key, chosen};
+}
+
 // Combinations that are refused too.
 inline void add_wishes(stun::MessageWriter& writer, const std::vector<ReservationToken>& tokens,
                        fuzz::Script& script) {
   namespace attribute = stun::attribute;
-  const auto wishes = script.choose(32);
+  const auto wishes = script.choose(64);
   writer.add(attribute::requested_transport,
              static_cast<std::uint8_t>((wishes & 16U) != 0 ? 6 : 17));
   if ((wishes & 1U) != 0) {
@@ -41,6 +94,7 @@ inline void add_wishes(stun::MessageWriter& writer, const std::vector<Reservatio
   }
   if ((wishes & 2U) != 0) writer.add(attribute::additional_address_family, Family::ipv6);
   if ((wishes & 4U) != 0) writer.add(attribute::even_port, {script.choose(2) == 0});
+  if ((wishes & 32U) != 0) writer.add(attribute::mobility_ticket, Bytes{});
   if ((wishes & 8U) != 0 && !tokens.empty()) {
     const auto newest = tokens.size() - 1 - script.choose(4) % tokens.size();
     writer.add(attribute::reservation_token, tokens.at(newest));

@@ -48,6 +48,7 @@ inline Options fuzz_options() {
   options.limits.permissions_per_allocation = 2;
   options.limits.channels_per_allocation = 2;
   options.tcp_relays = true;
+  options.mobility = true;
   options.limits.peer_connections = 4;
   options.limits.peer_connections_per_user = 3;
   options.limits.peer_connections_per_allocation = 2;

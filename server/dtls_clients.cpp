@@ -88,7 +88,10 @@ void DtlsClients::begin(const Origin& origin, const edge::HelloRandom& hello) {
 }
 
 DtlsClient* DtlsClients::admit(const Origin& origin) {
-  if (!around_.connections.admit()) return nullptr;
+  return around_.connections.admit() ? &place(origin) : nullptr;
+}
+
+DtlsClient& DtlsClients::place(const Origin& origin) {
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.emplace_back();
@@ -100,7 +103,7 @@ DtlsClient* DtlsClients::admit(const Origin& origin) {
   client = std::make_unique<DtlsClient>();
   client->path = {SocketRef::association(index, 0), origin.tuple};
   client->listener = origin.listener;
-  return client.get();
+  return *client;
 }
 
 DtlsClients::Change DtlsClients::on_news(DtlsHandshakes::News news, DtlsOutbox& out) {
@@ -124,6 +127,34 @@ DtlsClients::Change DtlsClients::on_news(DtlsHandshakes::News news, DtlsOutbox& 
   return change;
 }
 
+DtlsArrival DtlsClients::depart(DtlsClient& client) {
+  forget_coming(client);
+  DtlsArrival arrival{.tuple = client.path.tuple,
+                      .listener = client.listener,
+                      .session = std::move(client.session),
+                      .hello = client.hello,
+                      .messages = std::move(client.taken_along)};
+  remove(client);
+  return arrival;
+}
+
+DtlsClients::Change DtlsClients::adopt(DtlsArrival arrival) {
+  Change change;
+  auto* client = client_at(arrival.tuple);
+  if (client == nullptr) {
+    client = &place({arrival.listener, arrival.tuple});
+  } else {
+    around_.connections.release();
+    if (client->session) change.ended = client->path;
+  }
+  const auto index = client->path.socket.index;
+  client->path.socket = SocketRef::association(index, ++slots_[index].generation);
+  client->session = std::move(arrival.session);
+  client->hello = arrival.hello;
+  change.begun = client;
+  return change;
+}
+
 DtlsClient* DtlsClients::client_at(const FiveTuple& tuple) {
   const auto found = by_tuple_.find(tuple);
   return found == by_tuple_.end() ? nullptr : slots_[found->second].client.get();
@@ -143,11 +174,15 @@ void DtlsClients::end(DtlsClient& client) {
 
 void DtlsClients::forget_if_nothing(const DtlsClient& client) {
   if (client.session || client.coming) return;
+  remove(client);
+  around_.connections.release();
+}
+
+void DtlsClients::remove(const DtlsClient& client) {
   const auto index = client.path.socket.index;
   by_tuple_.erase(client.path.tuple);
   slots_[index].client.reset();
   free_.push_back(index);
-  around_.connections.release();
 }
 
 void DtlsClients::forget_coming(DtlsClient& client) {

@@ -44,6 +44,17 @@ struct DtlsClient {
   SteadyTime deadline;
   // Whether something came or went lately.
   bool busy = false;
+  // Messages for the shard that it is about to move to.
+  std::vector<std::vector<std::byte>> taken_along;
+};
+
+// An association that goes from one shard to another with its client (RFC 8016).
+struct DtlsArrival {
+  FiveTuple tuple;
+  turn::SocketRef listener;
+  std::unique_ptr<DtlsSession> session;
+  edge::HelloRandom hello{};
+  std::vector<std::vector<std::byte>> messages;  // decrypted, and nobody has decided on them
 };
 
 // The DTLS clients of one shard, found by their five-tuple or by the number the engine knows
@@ -78,7 +89,14 @@ class DtlsClients {
     std::optional<turn::ClientPath> ended;  // and another one is not any more
   };
   Change on_news(DtlsHandshakes::News news, DtlsOutbox& out);
+  // Gives away the association that is up; a handshake beside it is forgotten. It counts as a
+  // connection all the while.
+  DtlsArrival depart(DtlsClient& client);
+  // One that another shard gave away.
+  Change adopt(DtlsArrival arrival);
 
+  // Whether it has one that is up or coming.
+  bool knows(const FiveTuple& client) const { return by_tuple_.contains(client); }
   // Null when it has gone, or its number now belongs to another.
   DtlsClient* find(turn::SocketRef association);
   // Ends the association that is up.
@@ -111,6 +129,8 @@ class DtlsClients {
   void begin(const Origin& origin, const edge::HelloRandom& hello);
   DtlsClient* client_at(const FiveTuple& tuple);
   DtlsClient* admit(const Origin& origin);
+  DtlsClient& place(const Origin& origin);
+  void remove(const DtlsClient& client);
   void forget_coming(DtlsClient& client);
   void forget_if_nothing(const DtlsClient& client);
   void drop(turn::Drop reason);

@@ -9,23 +9,26 @@ void Mailbox::Pile::clear() {
   octets.clear();
 }
 
-Mailbox::Posted Mailbox::post(const turn::Handover& handover) {
+template <class Content>
+Mailbox::Posted Mailbox::post_letter(const Content& content) {
   bool first = false;
   {
     const std::lock_guard lock{mutex_};
     const std::size_t offset = waiting_.octets.size();
-    if (offset + handover.payload.size() > limit_bytes ||
+    if (offset + content.payload.size() > limit_bytes ||
         waiting_.letters.size() * sizeof(Letter) > limit_bytes) {
       return Posted::full;
     }
     first = waiting_.letters.empty();
-    waiting_.octets.insert(waiting_.octets.end(), handover.payload.begin(), handover.payload.end());
-    waiting_.letters.push_back(
-        {handover.shard, handover.relay, handover.source, offset, handover.payload.size()});
+    waiting_.octets.insert(waiting_.octets.end(), content.payload.begin(), content.payload.end());
+    waiting_.letters.push_back({content, offset});
   }
   if (first) wake_();
   return Posted::posted;
 }
+
+template Mailbox::Posted Mailbox::post_letter(const turn::Handover&);
+template Mailbox::Posted Mailbox::post_letter(const turn::Forward&);
 
 void Mailbox::swap() {
   taken_.clear();

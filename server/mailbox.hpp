@@ -5,6 +5,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "protocol/endpoint.hpp"
@@ -12,8 +14,9 @@
 
 namespace yuelao::server {
 
-// Datagrams that other shards' relays have for one shard's: copied in by their threads and
-// taken out, all at once, by its own. The lock is held for a copy or a swap.
+// Datagrams that other shards have for one shard, from their relays for its relays and from its
+// clients that moved: copied in by their threads and taken out, all at once, by its own. The lock
+// is held for a copy or a swap.
 class Mailbox {
  public:
   // What may wait. Like a relay's socket: more than this is late rather than lost.
@@ -24,26 +27,29 @@ class Mailbox {
 
   enum class Posted : std::uint8_t { posted, full };
   // From any thread.
-  Posted post(const turn::Handover& handover);
+  Posted post(const turn::Handover& handover) { return post_letter(handover); }
+  Posted post(const turn::Forward& forward) { return post_letter(forward); }
 
-  // On the owner's thread: visit(const turn::Handover&) for each datagram, in the order of
-  // each sender. The payloads live until the next call.
+  // On the owner's thread: visits each, a Handover or a Forward, in the order of each sender. The
+  // payloads live until the next call.
   template <class Visit>
   void take(Visit visit) {
     swap();
-    for (const Letter& letter : taken_.letters) {
-      visit(turn::Handover{letter.shard, letter.relay, letter.source,
-                           Bytes{taken_.octets}.subspan(letter.offset, letter.size)});
+    for (Letter& letter : taken_.letters) {
+      std::visit(
+          [&](auto& content) {
+            content.payload = Bytes{taken_.octets}.subspan(letter.offset, content.payload.size());
+            visit(std::as_const(content));
+          },
+          letter.content);
     }
   }
 
  private:
+  // The payload is at `offset` of the octets.
   struct Letter {
-    turn::ShardNumber shard;
-    Endpoint relay;
-    Endpoint source;
+    std::variant<turn::Handover, turn::Forward> content;
     std::size_t offset;
-    std::size_t size;
   };
   struct Pile {
     std::vector<Letter> letters;
@@ -51,6 +57,8 @@ class Mailbox {
     void clear();
   };
 
+  template <class Content>
+  Posted post_letter(const Content& content);
   void swap();
 
   std::function<void()> wake_;

@@ -82,6 +82,8 @@ void add_gauges(Families& families, Shards shards) {
     }
   }
   families.gauge("yuelao_sessions", "Live allocations in all.").value(sessions);
+  families.gauge("yuelao_mobile_allocations", "Live allocations with a mobility ticket (RFC 8016).")
+      .value(total(shards, [](const auto& shard) { return shard.gauges.mobile; }));
   families.gauge("yuelao_permissions", "Live permissions.")
       .value(total(shards, [](const auto& shard) { return shard.gauges.permissions; }));
   families.gauge("yuelao_channels", "Live channel bindings.")
@@ -166,6 +168,10 @@ void add_lifetimes(Families& families, Shards shards) {
       .counter("yuelao_allocations_expired_total",
                "Allocations that ended because the client stopped refreshing them.")
       .value(total(shards, [](const auto& s) { return s.counters.allocations_expired; }));
+  families
+      .counter("yuelao_allocations_moved_total",
+               "Allocations that followed their client to a new address (RFC 8016).")
+      .value(total(shards, [](const auto& s) { return s.counters.allocations_moved; }));
 }
 
 void add_handshakes(Families& families, Shards shards) {

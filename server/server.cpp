@@ -27,6 +27,7 @@
 #include "server/shard.hpp"
 #include "server/shared_quota.hpp"
 #include "server/shared_reservations.hpp"
+#include "server/shared_roaming.hpp"
 #include "server/start_error.hpp"
 #include "server/systemd.hpp"
 
@@ -121,6 +122,7 @@ struct Server::State {
   std::shared_ptr<TlsContext> tls;
   turn::RelayDirectory directory;
   SharedQuota quota;
+  SharedRoaming roaming;
   ConnectionLimit connections;
   std::vector<Listening> listening;
   std::optional<Mailboxes> mailboxes;
@@ -153,20 +155,18 @@ void Server::State::create_shards() {
     auto& shard = shards.emplace_back(std::make_unique<Shard>(
         served_options(), slice_of(ports, i, count),
         Shard::Common{
-            .turn = {quota, directory, *reservations, static_cast<turn::ShardNumber>(i), count},
+            .turn = {quota, directory, *reservations, roaming, turn::ShardNumber(i), count},
             .connections = connections,
             .mailboxes = *mailboxes,
             .reservations = *reservations,
-            .move_client = [this](turn::ShardNumber to,
-                                  Arrival client) { shards[to]->take_over(std::move(client)); },
+            .others = [this](auto number) -> Shard& { return *shards[number]; },
             .poller = config.poller}));
     shard->use(stream_settings());
-    for (auto& [transport, socket] : listeners.shards[i].datagrams) {
-      shard->add_listener(std::move(socket), transport);
-    }
-    for (auto& [transport, socket] : listeners.shards[i].streams) {
-      shard->add_listener(std::move(socket), transport);
-    }
+    const auto add = [&](auto& opened) {
+      for (auto& [transport, socket] : opened) shard->add_listener(std::move(socket), transport);
+    };
+    add(listeners.shards[i].datagrams);
+    add(listeners.shards[i].streams);
   }
 }
 

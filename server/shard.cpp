@@ -29,7 +29,9 @@ Shard::Shard(const turn::Options& options, PortRange ports, Common common)
     : connections_{common.connections},
       mailboxes_{common.mailboxes},
       mailbox_{common.mailboxes.of(common.turn.shard)},
-      move_client_{std::move(common.move_client)},
+      roaming_{common.turn.roaming},
+      number_{common.turn.shard},
+      others_{std::move(common.others)},
       engine_{options, common.turn, random_},
       poller_{make_poller(common.poller)},
       relays_{options.relay_addresses,
@@ -137,12 +139,29 @@ void Shard::snapshot(std::function<void(const ShardSnapshot&)> answer) {
 
 void Shard::serve_mailbox() {
   const Now now = read_clock();
-  mailbox_.take([&](const turn::Handover& handover) {
+  mailbox_.take([&](const auto& letter) {
     make_room();
-    engine_.on_handover(handover, now, outbox_);
+    take(letter, now);
   });
   settle(now);
   count_round(now.steady);
+}
+
+void Shard::take(const turn::Handover& handover, Now now) {
+  engine_.on_handover(handover, now, outbox_);
+}
+
+void Shard::take(const turn::Forward& forward, Now now) {
+  if (forward.path.tuple.transport != Transport::dtls) {
+    return engine_.on_forward(forward, now, outbox_);
+  }
+  if (pool_.free() == 0) {
+    flush_sends();
+    pool_.reset();
+  }
+  const auto slot = pool_.take_slot();
+  std::ranges::copy(forward.payload, slot.begin());
+  take_dtls(forward.path, slot.first(forward.payload.size()), now);
 }
 
 void Shard::make_room() {
@@ -187,7 +206,7 @@ void Shard::post_sends() {
     sender_.add(listeners_[send.from.index].socket, send);
   }
   sender_.post();
-  flush_handovers();
+  flush_letters();
   flush_streams();
 }
 
@@ -220,12 +239,16 @@ void Shard::flush_streams() {
 }
 
 // A full mailbox drops, as a full socket does.
-void Shard::flush_handovers() {
-  for (const turn::Handover& handover : outbox_.handovers()) {
-    if (mailboxes_.of(handover.shard).post(handover) == Mailbox::Posted::full) {
-      ++engine_.counters().drops[static_cast<std::size_t>(Drop::send_queue_full)];
-    }
+template <class Letter>
+void Shard::post_letter(const Letter& letter) {
+  if (mailboxes_.of(letter.shard).post(letter) == Mailbox::Posted::full) {
+    drop(Drop::send_queue_full);
   }
+}
+
+void Shard::flush_letters() {
+  for (const turn::Handover& handover : outbox_.handovers()) post_letter(handover);
+  for (const turn::Forward& forward : outbox_.forwards()) post_letter(forward);
 }
 
 void Shard::send_to_stream(const turn::Send& send) {

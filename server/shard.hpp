@@ -43,8 +43,8 @@ class Shard {
     ConnectionLimit& connections;
     Mailboxes& mailboxes;
     SharedReservations& reservations;  // turn.reservations, with their sockets
-    // Gives a client to another shard's take_over().
-    std::function<void(turn::ShardNumber, Arrival)> move_client;
+    // By number; each outlives the others' run().
+    std::function<Shard&(turn::ShardNumber)> others;
     config::Poller poller = config::Poller::automatic;
   };
 
@@ -70,6 +70,7 @@ class Shard {
   void readdress(turn::Options options, turn::RelayDirectory directory);
   // A client whose request only this shard can see to, with that request.
   void take_over(Arrival arrival);
+  void take_over(DtlsArrival arrival);
   // No new calls; calls `drained` on this shard's thread once the last one has ended.
   void drain(std::function<void()> drained);
   // Ends what is left and returns from run() and run_entrance().
@@ -102,11 +103,14 @@ class Shard {
   void visit_stream(const Poller::Event& event, Now now);
   void take_messages(StreamClient& client, Bytes received, Now now);
   void take_dtls(const turn::ClientPath& path, MutableBytes datagram, Now now);
+  bool passes_on(const DtlsClients::Origin& origin, Bytes datagram);
   void decrypt(DtlsClient& client, MutableBytes datagram, Now now);
   void encrypt(const turn::Send& send);
   void on_handshake(DtlsHandshakes::News news);
   void end_association(turn::SocketRef ref, Now now);
   void close_associations(Now now);
+  void move_association(const turn::MoveClient& command);
+  bool moves(turn::SocketRef client) const;
   std::optional<Bytes> taken_along(turn::SocketRef stream, Bytes received, std::size_t consumed);
   void visit_tcp_relay(const Poller::Event& event, Now now);
   void wake_resting_relays();
@@ -114,6 +118,8 @@ class Shard {
   void end_connection(turn::ConnectionId id);
   void close_connection(turn::ConnectionId id);
   void serve_mailbox();
+  void take(const turn::Handover& handover, Now now);
+  void take(const turn::Forward& forward, Now now);
   void make_room();
   // Sends first, then the commands, whose outcomes may be sends and commands again. The last
   // sends are posted alone, and nothing may be decided before finish_sends().
@@ -124,7 +130,9 @@ class Shard {
   void submit_sends();
   void finish_sends();
   void flush_sends();
-  void flush_handovers();
+  void flush_letters();
+  template <class Letter>
+  void post_letter(const Letter& letter);
   void flush_streams();
   void send_to_stream(const turn::Send& send);
   void count_round(SteadyTime begin);
@@ -146,6 +154,7 @@ class Shard {
   void close_overdue(Now now);
 
   void on_arrival(Arrival arrival);
+  void on_arrival(DtlsArrival arrival);
   void end_client(turn::SocketRef ref, Now now);
   void end_stream(turn::SocketRef ref, Now now);
 
@@ -153,7 +162,9 @@ class Shard {
   ConnectionLimit& connections_;
   Mailboxes& mailboxes_;
   Mailbox& mailbox_;
-  std::function<void(turn::ShardNumber, Arrival)> move_client_;
+  turn::Roaming& roaming_;
+  turn::ShardNumber number_;
+  std::function<Shard&(turn::ShardNumber)> others_;
   turn::Engine engine_;
   turn::Outbox outbox_;
   Meters meters_;

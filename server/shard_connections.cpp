@@ -105,11 +105,12 @@ void Shard::carry_out(const turn::BindPeer& command, Now) {
 void Shard::carry_out(const turn::ClosePeer& command, Now) { close_connection(command.id); }
 
 void Shard::carry_out(const turn::MoveClient& command, Now) {
-  auto* const client = streams_.find(command.stream);
+  if (command.client.kind == SocketRef::Kind::association) return move_association(command);
+  auto* const client = streams_.find(command.client);
   if (client == nullptr) return;
   auto arrival = client->depart();
-  streams_.remove(command.stream);
-  move_client_(command.shard, std::move(arrival));
+  streams_.remove(command.client);
+  others_(command.shard).take_over(std::move(arrival));
 }
 
 void Shard::take_over(Arrival arrival) {
@@ -123,9 +124,15 @@ std::optional<Bytes> Shard::taken_along(SocketRef stream, Bytes received, std::s
   const auto& last = outbox_.commands().back();
   const auto* const bind = std::get_if<turn::BindPeer>(&last);
   if (bind != nullptr && bind->stream == stream) return received.subspan(consumed);
-  const auto* const move = std::get_if<turn::MoveClient>(&last);
-  if (move != nullptr && move->stream == stream) return received;
+  if (moves(stream)) return received;
   return std::nullopt;
+}
+
+// Whether what was decided last takes the client to another shard.
+bool Shard::moves(SocketRef client) const {
+  if (outbox_.commands().empty()) return false;
+  const auto* const move = std::get_if<turn::MoveClient>(&outbox_.commands().back());
+  return move != nullptr && move->client == client;
 }
 
 }  // namespace yuelao::server

@@ -27,6 +27,10 @@ class SharedQuota final : public turn::Quota {
     const std::lock_guard lock{mutex_};
     ledger_.release_connection(user);
   }
+  turn::Admission move(const IpAddress& from, const IpAddress& to, std::uint32_t count) override {
+    const std::lock_guard lock{mutex_};
+    return ledger_.move(from, to, count);
+  }
   void set_limits(const turn::Limits& limits) {
     const std::lock_guard lock{mutex_};
     ledger_.set_limits(limits);

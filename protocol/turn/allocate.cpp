@@ -16,23 +16,10 @@ namespace {
 namespace attribute = stun::attribute;
 using stun::ErrorCode;
 
-// Whether the address is the end of a Teredo (RFC 4380) or 6to4 (RFC 3056) tunnel.
-bool tunnelled(const IpAddress& address) {
-  static const std::array tunnels{IpRange::parse("2001::/32").value(),
-                                  IpRange::parse("2002::/16").value()};
-  return std::ranges::any_of(tunnels,
-                             [&](const IpRange& range) { return range.contains(address); });
-}
-
 void count_refusal(Admission admission, Counters& counters) {
   if (admission == Admission::user_full) ++counters.quota_refused_user;
   if (admission == Admission::prefix_full) ++counters.quota_refused_prefix;
   if (admission == Admission::server_full) ++counters.quota_refused_total;
-}
-
-Refusal refusal_for(Admission admission) {
-  const bool of_client = admission != Admission::server_full;
-  return {of_client ? ErrorCode::allocation_quota_reached : ErrorCode::insufficient_capacity};
 }
 
 }  // namespace
@@ -44,13 +31,14 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
   if (const auto* existing = allocations_.find(request.path())) {
     return allocate_again(*existing, request, now);
   }
-  // A tunnel's end would carry a datagram to and fro between itself and this server (§21.4).
-  if (tunnelled(request.tuple().client.address)) return Refusal{ErrorCode::forbidden};
+  if (comes_from_tunnel(request.tuple().client.address)) return Refusal{ErrorCode::forbidden};
 
   // Steps 3 to 9. DONT-FRAGMENT (step 4) is supported, and nothing to check.
   auto parameters = AllocateParameters::parse(request.message(), request.tuple(),
                                               {directory_, options_.tcp_relays});
   if (!parameters) return parameters.error();
+  // RFC 8016 §3.1.2.
+  if (parameters->mobile && !options_.mobility) return Refusal{ErrorCode::mobility_forbidden};
 
   if (draining_) return refusal_while_draining(request.tuple().client.address.family());
   if (parameters->token) return use_reservation(request, *parameters->token, now, out);
@@ -79,10 +67,15 @@ Answer Engine::allocate_again(const Allocation& existing, const AuthenticatedReq
 }
 
 std::optional<Refusal> Engine::admit(const AuthenticatedRequest& request) {
-  const auto admission = quota_.admit(request.user(), request.tuple().client.address);
+  return refusal_for(quota_.admit(request.user(), request.tuple().client.address));
+}
+
+std::optional<Refusal> Engine::refusal_for(Admission admission) {
   if (admission == Admission::admitted) return std::nullopt;
   count_refusal(admission, counters_);
-  return refusal_for(admission);
+  const bool of_client = admission != Admission::server_full;
+  return Refusal{of_client ? ErrorCode::allocation_quota_reached
+                           : ErrorCode::insufficient_capacity};
 }
 
 // RFC 8489 §10. 300 is for whoever has authenticated alone (§14.8), which has happened.
@@ -112,12 +105,17 @@ Allocation& Engine::begin(const AuthenticatedRequest& request, Family family, No
   auto& allocation = allocations_.insert(request.path(), family);
   allocation.reply_to = ReplyTo::from(request.message());
   allocation.user = request.user();
+  allocation.counted = request.tuple().client.address;
   allocation.key = request.key();
   allocation.lifetime = initial_lifetime(request.message());
   allocation.expires = now.steady + allocation.lifetime;
   std::array<std::byte, 8> session{};
   random_.fill(session);
   allocation.session = load_u64(session);
+  if (request.message().has(attribute::mobility_ticket.type)) {
+    allocation.mobility.emplace();
+    allocations_.index_session(allocation);
+  }
   wake_at_expiry(allocation, now);
   return allocation;
 }
@@ -126,6 +124,8 @@ Allocation& Engine::begin_twin(Allocation& first, Now now) {
   auto& twin = allocations_.insert_twin(first);
   twin.reply_to = first.reply_to;
   twin.user = first.user;
+  twin.counted = first.counted;
+  twin.mobility = first.mobility;
   twin.key = first.key;
   twin.lifetime = first.lifetime;
   twin.expires = first.expires;
@@ -184,6 +184,7 @@ Success Engine::allocated(const Allocation& allocation, Now now) {
                   .relayed = allocation.relayed,
                   .lifetime = left,
                   .reservation = allocation.reserved};
+  if (allocation.mobility) success.ticket = seal_ticket(allocation);
   if (const auto* const twin = allocations_.twin(allocation)) {
     success.second_relayed = twin->relayed;
     if (twin->family == Family::ipv4) std::swap(success.relayed, success.second_relayed);

@@ -1,5 +1,9 @@
 #include "protocol/turn/allocate_parameters.hpp"
 
+#include <algorithm>
+#include <array>
+
+#include "protocol/ip_range.hpp"
 #include "protocol/stun/attributes.hpp"
 
 namespace yuelao::turn {
@@ -78,6 +82,13 @@ std::expected<AllocateParameters, Refusal> choose_families(const stun::Message& 
   return choose_both(directory);
 }
 
+// RFC 8016 §3.1.2: a client asks with an empty ticket; empty: 400.
+std::optional<bool> asks_for_ticket(const stun::Message& message) {
+  const auto ticket = message.value_of(attribute::mobility_ticket.type);
+  if (ticket && !ticket->empty()) return std::nullopt;
+  return ticket.has_value();
+}
+
 // Step 5: with a token there is nothing left to choose. Whether it is valid is seen last.
 std::expected<AllocateParameters, Refusal> use_token(const stun::Message& message) {
   const auto token = message.get(attribute::reservation_token);
@@ -99,17 +110,11 @@ std::expected<std::optional<stun::EvenPort>, Refusal> even_port_of(const stun::M
   return *even_port;
 }
 
-}  // namespace
-
-std::expected<AllocateParameters, Refusal> AllocateParameters::parse(const stun::Message& message,
-                                                                     const FiveTuple& client,
-                                                                     Offer offer) {
-  const auto transport = choose_transport(message, client.transport, offer.tcp_relays);
-  if (!transport) return std::unexpected{transport.error()};
+std::expected<AllocateParameters, Refusal> parse_relays(const stun::Message& message, Family client,
+                                                        const RelayDirectory& directory) {
   if (message.has(attribute::reservation_token.type)) return use_token(message);
-  auto parameters = choose_families(message, client.client.address.family(), offer.directory);
+  auto parameters = choose_families(message, client, directory);
   if (!parameters) return parameters;
-  parameters->transport = *transport;
   const auto even_port = even_port_of(message);
   if (!even_port) return std::unexpected{even_port.error()};
   if (*even_port) {
@@ -117,6 +122,28 @@ std::expected<AllocateParameters, Refusal> AllocateParameters::parse(const stun:
     parameters->reserve_next = (*even_port)->reserve_next;
   }
   return parameters;
+}
+
+}  // namespace
+
+std::expected<AllocateParameters, Refusal> AllocateParameters::parse(const stun::Message& message,
+                                                                     const FiveTuple& client,
+                                                                     Offer offer) {
+  const auto transport = choose_transport(message, client.transport, offer.tcp_relays);
+  if (!transport) return std::unexpected{transport.error()};
+  const auto mobile = asks_for_ticket(message);
+  if (!mobile) return std::unexpected{Refusal{ErrorCode::bad_request}};
+  auto parameters = parse_relays(message, client.client.address.family(), offer.directory);
+  if (!parameters) return parameters;
+  parameters->transport = *transport;
+  parameters->mobile = *mobile;
+  return parameters;
+}
+
+bool comes_from_tunnel(const IpAddress& client) {
+  static const std::array tunnels{IpRange::parse("2001::/32").value(),
+                                  IpRange::parse("2002::/16").value()};
+  return std::ranges::any_of(tunnels, [&](const IpRange& range) { return range.contains(client); });
 }
 
 }  // namespace yuelao::turn

@@ -24,6 +24,7 @@ struct AllocateParameters {
   Parity parity = Parity::any;
   bool reserve_next = false;  // the port above an even one
   RelayTransport transport = RelayTransport::udp;
+  bool mobile = false;  // with a ticket (RFC 8016 §3.1.2)
 
   // What the server has to give.
   struct Offer {
@@ -34,5 +35,9 @@ struct AllocateParameters {
   static std::expected<AllocateParameters, Refusal> parse(const stun::Message& message,
                                                           const FiveTuple& client, Offer offer);
 };
+
+// Whether the client's address is the end of a Teredo (RFC 4380) or 6to4 (RFC 3056) tunnel, which
+// would carry a datagram to and fro between itself and this server (RFC 8656 §21.4).
+bool comes_from_tunnel(const IpAddress& client);
 
 }  // namespace yuelao::turn

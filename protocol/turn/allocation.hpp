@@ -57,6 +57,20 @@ struct PeerConnection {
   bool alive(Now now) const { return now.steady < expires; }
 };
 
+// Of an allocation whose client has asked for a ticket (RFC 8016 §3.1.2).
+struct Mobility {
+  // The Refresh that the newest ticket was given for, to know it again (§3.2.2): its answer may
+  // have been lost, and it has none but the old ticket.
+  struct Move {
+    stun::TransactionId id;
+    ClientPath path;
+    SteadyTime known_until;
+  };
+
+  std::uint32_t sequence = 1;  // of the newest ticket
+  std::optional<Move> last{};
+};
+
 // RFC 8656 §3.2: one relayed transport address of a client and what may pass through it. A dual
 // allocation (§6) is two of these, a relay of each family on one path, each with its own lifetime,
 // permissions and channels. Expiry is a comparison with `now`; what has expired is still in the
@@ -69,8 +83,13 @@ struct Allocation {
 
   RelayId id;
   ClientPath path;
+  // Where its client moves to (RFC 8016 §3.2.2): data that comes from there ends the move.
+  // AllocationTable keeps it, the same for a twin.
+  std::optional<ClientPath> next;
+  std::optional<Mobility> mobility;
   ReplyTo reply_to;  // the Allocate that made it: a retransmission gets the same answer
   std::string user;
+  IpAddress counted;  // the address of its client that the quota counts it under
   stun::LongTermKey key;
   State state = State::opening;
   Family family = Family::ipv4;

@@ -46,11 +46,22 @@ class AllocationTable {
   Allocation& insert_twin(Allocation& first);
   // Its twin stays.
   void erase(RelayId id);
+  // Its client, whose path has no allocation of its own, is found by `next` too; a dual allocation
+  // moves as one. Replaces what was next before.
+  void expect(Allocation& allocation, const ClientPath& next);
+  // The client stays where it is.
+  void stay(Allocation& allocation);
+  // What was next is where the client is now.
+  void arrive(Allocation& allocation);
+  // Its client, or that of a dual allocation, is found by its session too.
+  void index_session(const Allocation& allocation);
   // Notes that the allocation is open: its bound_endpoint() is known.
   void index_relay(const Allocation& allocation);
 
   // Of a dual allocation either one.
   Allocation* find(const ClientPath& path);
+  // Null where none that index_session() was told of has it. Of a dual allocation either one.
+  Allocation* find_session(std::uint64_t session);
   // Null for an allocation that is not dual, or no longer.
   Allocation* twin(const Allocation& allocation);
   // Null for a relay that is gone, even where its slot has a new owner.
@@ -92,6 +103,7 @@ class AllocationTable {
   std::vector<std::uint32_t> free_;
   boost::unordered_flat_map<ClientPath, std::uint32_t> by_path_;
   boost::unordered_flat_map<Endpoint, std::uint32_t> by_bound_;
+  boost::unordered_flat_map<std::uint64_t, std::uint32_t> by_session_;
 };
 
 }  // namespace yuelao::turn

@@ -32,8 +32,9 @@ enum class Drop : std::uint8_t {
   short_padding,      // PADDING in a request that is shorter than its answer: no amplifier here
   no_association,     // server: DTLS of no association, or more of a handshake than gets done
   connection_limit,   // a peer's TCP connection beyond what may be open
+  moved,              // another shard passed it on, and the client is gone from here (RFC 8016)
 };
-inline constexpr std::size_t drop_count = 18;
+inline constexpr std::size_t drop_count = 19;
 std::string_view name(Drop drop);
 
 // Index of a method in Counters::requests; the last slot is for every other method.
@@ -66,6 +67,7 @@ struct Counters {
   std::uint64_t peer_connections_accepted = 0;  // and told to the client
   std::uint64_t allocations_created = 0;
   std::uint64_t allocations_expired = 0;
+  std::uint64_t allocations_moved = 0;  // RFC 8016: whose client came from a new address
   std::uint64_t quota_refused_user = 0;
   std::uint64_t quota_refused_prefix = 0;
   std::uint64_t quota_refused_total = 0;
@@ -79,6 +81,7 @@ struct Gauges {
   std::uint64_t channels = 0;
   // By PeerConnection::State.
   std::array<std::uint64_t, 3> peer_connections{};
+  std::uint64_t mobile = 0;  // allocations with a ticket (RFC 8016)
 };
 
 }  // namespace yuelao::turn

@@ -59,11 +59,13 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
       quota_{shared.quota},
       directory_{shared.directory},
       reservations_{shared.reservations},
+      roaming_{shared.roaming},
       shard_{shared.shard},
       shards_{shared.shards},
       random_{random},
       authentication_{options},
       policy_{options.peers},
+      tickets_{options.nonce_key},
       discovery_{options.behavior_discovery} {
   std::array<std::byte, 8> seed{};
   random_.fill(seed);
@@ -72,6 +74,11 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
 
 void Engine::on_client_message(const ClientPath& path, Bytes message, Now now, Outbox& out) {
   if (message.empty()) return drop(Drop::malformed);
+  if (passes_on(path, message, now, out)) return;
+  serve(path, message, now, out);
+}
+
+void Engine::serve(const ClientPath& path, Bytes message, Now now, Outbox& out) {
   if (is_channel_data(message[0])) return relay_channel_data(path, message, now, out);
   if (is_stun(message[0])) return on_stun(path, message, now, out);
   drop(Drop::malformed);
@@ -114,7 +121,9 @@ void Engine::on_request(const Request& request, Now now, Outbox& out) {
   if (!known || message.transaction_id().classic()) return drop(Drop::unknown_method);
 
   // One that has expired may go at any moment, and with it the name that the answer views.
-  const auto* allocation = allocations_.find(request.path);
+  const auto ticket = ticket_in(message);
+  const auto moving = ticket ? relays_of(*ticket, now) : ClientRelays{};
+  const auto* allocation = moving.none() ? allocations_.find(request.path) : &moving.any();
   std::optional<KnownUser> user;
   if (allocation != nullptr && !allocation->expired(now)) {
     user.emplace(allocation->user, allocation->key);
@@ -131,6 +140,9 @@ Answer Engine::dispatch(const AuthenticatedRequest& request, Now now, Outbox& ou
   const auto method = request.message().method();
   if (method == stun::Method::allocate) return allocate(request, now, out);
   if (method == stun::Method::connection_bind) return bind_connection(request, now, out);
+  // RFC 8016 §3.2.2: the ticket says which allocation it is, and not the five-tuple.
+  const bool moves = request.message().has(attribute::mobility_ticket.type);
+  if (method == stun::Method::refresh && moves) return move(request, now, out);
   return on_allocation(request, now, out);
 }
 
@@ -190,8 +202,9 @@ void Engine::count(stun::Method method, const Answer& answer) {
   }
 }
 
-void Engine::on_client_closed(const ClientPath& path, Now, Outbox& out) {
+void Engine::on_client_closed(const ClientPath& path, Now now, Outbox& out) {
   while (auto* const allocation = allocations_.find(path)) {
+    if (may_come_back(*allocation, path, now, out)) return;
     end(*allocation, Notice::Event::allocation_deleted, out);
   }
 }
@@ -234,7 +247,11 @@ void Engine::end(Allocation& allocation, Notice::Event event, Outbox& out) {
     out.command(notice(allocation, event));
   }
   end_connections(allocation, out);
-  quota_.release(allocation.user, allocation.path.tuple.client.address);
+  if (allocation.mobility && allocations_.twin(allocation) == nullptr) {
+    stay(allocation);
+    stop_roaming(allocation.path);
+  }
+  quota_.release(allocation.user, allocation.counted);
   allocations_.erase(allocation.id);
 }
 
@@ -273,6 +290,7 @@ Gauges Engine::gauges(Now now) const {
   Gauges gauges;
   allocations_.for_each([&](const Allocation& allocation) {
     if (!allocation.open(now)) return;
+    if (allocation.mobility) ++gauges.mobile;
     const auto transport = static_cast<std::size_t>(allocation.path.tuple.transport);
     ++gauges.allocations[transport][allocation.family == Family::ipv4 ? 0 : 1];
     const auto alive = [now](const auto& entry) { return now.steady < entry.expires; };
@@ -298,6 +316,7 @@ bool Engine::consistent() const {
     sound &= allocation.permissions.size() <= options_.limits.permissions_per_allocation;
     sound &= allocation.channels.size() <= options_.limits.channels_per_allocation;
     sound &= open || (allocation.permissions.empty() && allocation.channels.empty());
+    sound &= !allocation.next || allocation.mobility;
   });
   return sound;
 }

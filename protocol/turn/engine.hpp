@@ -5,6 +5,7 @@
 #include <expected>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -24,7 +25,9 @@
 #include "protocol/turn/relay_directory.hpp"
 #include "protocol/turn/request.hpp"
 #include "protocol/turn/reservations.hpp"
+#include "protocol/turn/roaming.hpp"
 #include "protocol/turn/socket_ref.hpp"
+#include "protocol/turn/ticket.hpp"
 
 namespace yuelao::turn {
 
@@ -41,6 +44,7 @@ struct Shared {
   Quota& quota;                     // outlives the engines
   const RelayDirectory& directory;  // each engine gets a copy of its own
   Reservations& reservations;       // outlives the engines
+  Roaming& roaming;                 // outlives the engines
   ShardNumber shard = 0;            // whose engine it is
   std::size_t shards = 1;           // how many there are
 };
@@ -70,6 +74,8 @@ class Engine {
   void on_peer_error(RelayId relay, const PeerError& error, Now now, Outbox& out);
   // What another shard's engine handed over to this one.
   void on_handover(const Handover& handover, Now now, Outbox& out);
+  // What another shard's engine passed on to this one.
+  void on_forward(const Forward& forward, Now now, Outbox& out);
   // The outcome of OpenRelay or OpenReserved: the endpoint's address is RelayAddress::bound.
   void on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure> bound, Now now,
                        Outbox& out);
@@ -84,7 +90,8 @@ class Engine {
   void on_connection_ended(ConnectionId id);
   // Whether the connection, which is bound, may carry octets. Otherwise ClosePeer follows.
   bool carries_data(ConnectionId id, Now now);
-  // The client's stream or DTLS association ended: RFC 8656 §7.2's allocation on it ends too.
+  // The client's stream or DTLS association ended: RFC 8656 §7.2's allocation on it ends too, but
+  // for one whose client has a ticket and may come back until it expires.
   void on_client_closed(const ClientPath& path, Now now, Outbox& out);
   // Gives back what has expired; about once a second. Expiry itself needs no call.
   void advance(Now now, Outbox& out);
@@ -114,6 +121,7 @@ class Engine {
   bool consistent() const;
 
  private:
+  void serve(const ClientPath& path, Bytes message, Now now, Outbox& out);
   void on_stun(const ClientPath& path, Bytes datagram, Now now, Outbox& out);
   void on_request(const Request& request, Now now, Outbox& out);
   Routed binding(const Request& request) const;
@@ -145,6 +153,7 @@ class Engine {
   Answer allocate_again(const Allocation& existing, const AuthenticatedRequest& request, Now now);
   Refusal refusal_while_draining(Family client) const;
   std::optional<Refusal> admit(const AuthenticatedRequest& request);
+  std::optional<Refusal> refusal_for(Admission admission);
   Answer open_relays(const AuthenticatedRequest& request, const AllocateParameters& parameters,
                      Now now, Outbox& out);
   Allocation& begin(const AuthenticatedRequest& request, Family family, Now now);
@@ -159,6 +168,29 @@ class Engine {
   void open(Allocation& allocation, const Endpoint& bound, Outbox& out);
   Answer refresh(const ClientRelays& relays, const AuthenticatedRequest& request, Now now,
                  Outbox& out);
+  struct Renewal {
+    ClientRelays relays;
+    std::chrono::seconds lifetime;  // 0: they end
+  };
+  std::expected<Renewal, Refusal> renewal_for(const ClientRelays& relays,
+                                              const stun::Message& message) const;
+  Answer renew(const Renewal& renewal, Now now, Outbox& out);
+
+  // RFC 8016, mobility.cpp.
+  Answer move(const AuthenticatedRequest& request, Now now, Outbox& out);
+  std::optional<Ticket> ticket_in(const stun::Message& message) const;
+  ClientRelays relays_of(const Ticket& ticket, Now now);
+  std::optional<Refusal> recount(const ClientRelays& relays, const IpAddress& client);
+  void expect(Allocation& allocation, const AuthenticatedRequest& request, Now now);
+  void stay(Allocation& allocation);
+  void stop_roaming(const ClientPath& path);
+  bool may_come_back(Allocation& allocation, const ClientPath& closed, Now now, Outbox& out);
+  void note_data_from(const ClientPath& path, Outbox& out);
+  void finish_move(Allocation& allocation, Outbox& out);
+  SealedTicket seal_ticket(const Allocation& allocation) const;
+  bool passes_on(const ClientPath& path, Bytes message, Now now, Outbox& out);
+  std::optional<ShardNumber> owner_by_ticket(Bytes message) const;
+
   Answer create_permission(const ClientRelays& relays, const AuthenticatedRequest& request,
                            Now now);
   Answer bind_channel(const ClientRelays& relays, const AuthenticatedRequest& request, Now now);
@@ -207,11 +239,13 @@ class Engine {
   Quota& quota_;
   RelayDirectory directory_;
   Reservations& reservations_;
+  Roaming& roaming_;
   ShardNumber shard_;
   std::size_t shards_;
   Random& random_;
   Authentication authentication_;
   PeerPolicy policy_;
+  TicketSealer tickets_;
   DiscoverySites discovery_;
   AllocationTable allocations_;
   ExpiryWheel expiry_;

@@ -118,9 +118,13 @@ struct Options {
   // How long a 401's nonce may be used. Shorter costs clients a 438 round trip
   // more often; longer lets a captured request be replayed from the same address.
   std::chrono::seconds nonce_lifetime = 10min;
-  // Signs nonces; 32 octets from a cryptographic source. Servers that share it accept
-  // each other's nonces.
+  // Signs nonces, and seals mobility tickets; 32 octets from a cryptographic source. Servers that
+  // share it accept each other's nonces.
   Secret nonce_key;
+
+  // RFC 8016: whether a client that asks for a MOBILITY-TICKET gets one, and keeps its relays when
+  // its address changes. Off: such a client is told 405 and has to do without.
+  bool mobility = false;
 
   Credentials credentials;
   // RFC 6062: whether relays for TCP are opened. Off, who asks for one is answered with 442.

@@ -18,6 +18,7 @@ void Outbox::clear() {
 void Outbox::clear_sends() {
   sends_.clear();
   handovers_.clear();
+  forwards_.clear();
   scratch_used_ = 0;
 }
 

@@ -40,6 +40,15 @@ struct Handover {
   Bytes payload;
 };
 
+// A datagram of a client that has moved (RFC 8016): it came to one shard, and its allocation is in
+// another. It goes there inside the process, and into on_forward() of that shard's engine. The
+// payload lives as a Send's does.
+struct Forward {
+  ShardNumber shard;
+  ClientPath path;  // listeners have the same numbers in all shards
+  Bytes payload;
+};
+
 // RFC 8656 §18.7: which ports will do for a relay.
 enum class Parity : std::uint8_t { any, even };
 
@@ -87,10 +96,10 @@ struct BindPeer {
 struct ClosePeer {
   ConnectionId id;
 };
-// What the stream asks for is another shard's: the stream goes there with the message that
-// was given last, which is to be read again, and all that came behind it.
+// What the client asks for is another shard's: its stream or association goes there with the
+// message that was given last, which is to be read again, and all that came behind it.
 struct MoveClient {
-  SocketRef stream;
+  SocketRef client;
   ShardNumber shard;
 };
 // The client broke the protocol on a stream or an association, or its allocation is gone for good.
@@ -100,7 +109,12 @@ struct CloseClient {
 // Something an operator may want in the log. Whether the endpoint and the user are
 // written depends on the log's privacy mode, which is the server's business.
 struct Notice {
-  enum class Event : std::uint8_t { allocation_created, allocation_deleted, allocation_expired };
+  enum class Event : std::uint8_t {
+    allocation_created,
+    allocation_deleted,
+    allocation_expired,
+    allocation_moved,  // the tuple is the new one
+  };
   Event event;
   std::uint64_t session = 0;  // meaningless outside the log
   FiveTuple tuple;
@@ -116,7 +130,7 @@ using Command = std::variant<OpenRelay, OpenReserved, CloseRelay, CloseReserved,
 class Outbox {
  public:
   // Sends before the outbox must be flushed, and the octets composed messages may
-  // take. Every entry of the engine needs at most one send or handover, and
+  // take. Every entry of the engine needs at most one send, handover or forward, and
   // `message_limit` octets.
   static constexpr std::size_t send_limit = 64;
   static constexpr std::size_t message_limit = 1536;
@@ -124,14 +138,14 @@ class Outbox {
   Outbox();
 
   bool has_room() const {
-    return sends_.size() + handovers_.size() < send_limit &&
+    return sends_.size() + handovers_.size() + forwards_.size() < send_limit &&
            scratch_used_ + message_limit <= scratch_limit;
   }
   std::span<const Send> sends() const { return sends_; }
   std::span<const Handover> handovers() const { return handovers_; }
+  std::span<const Forward> forwards() const { return forwards_; }
   std::span<const Command> commands() const { return commands_; }
-  // Forgets sends, handovers, commands and composed octets; drops stay counted with the
-  // engine.
+  // Forgets everything; drops stay counted with the engine.
   void clear();
   // The same, but keeps the commands.
   void clear_sends();
@@ -142,6 +156,7 @@ class Outbox {
   Bytes keep(std::size_t size);  // the first `size` of them stay until clear()
   void send(const Send& send) { sends_.push_back(send); }
   void hand_over(const Handover& handover) { handovers_.push_back(handover); }
+  void forward(const Forward& forward) { forwards_.push_back(forward); }
   void command(Command command) { commands_.push_back(std::move(command)); }
 
  private:
@@ -149,6 +164,7 @@ class Outbox {
 
   std::vector<Send> sends_;
   std::vector<Handover> handovers_;
+  std::vector<Forward> forwards_;
   std::vector<Command> commands_;
   std::unique_ptr<std::byte[]> scratch_;
   std::size_t scratch_used_ = 0;

@@ -67,4 +67,14 @@ void QuotaLedger::release_connection(std::string_view user) {
   if (connections_ > 0) --connections_;
 }
 
+Admission QuotaLedger::move(const IpAddress& from, const IpAddress& to, std::uint32_t count) {
+  const auto prefix = client_prefix(to);
+  if (prefix == client_prefix(from)) return Admission::admitted;
+  const auto last = count_of(by_prefix_, prefix) + count - 1;
+  if (full(last, limits_.allocations_per_prefix) && !is_proxy(to)) return Admission::prefix_full;
+  by_prefix_[prefix] += count;
+  for (std::uint32_t i = 0; i < count; ++i) take_one(by_prefix_, client_prefix(from));
+  return Admission::admitted;
+}
+
 }  // namespace yuelao::turn

@@ -24,6 +24,9 @@ class Quota {
   // The same for a TCP connection with a peer (RFC 6062).
   virtual Admission admit_connection(std::string_view user) = 0;
   virtual void release_connection(std::string_view user) = 0;
+  // Counts as many allocations of a client, admitted before, under another of its addresses; all
+  // or none. No other limit is asked: at no time are they counted twice, or not at all.
+  virtual Admission move(const IpAddress& from, const IpAddress& to, std::uint32_t count) = 0;
 };
 
 // The counting itself, for one thread.
@@ -37,6 +40,7 @@ class QuotaLedger final : public Quota {
   void release(std::string_view user, const IpAddress& client) override;
   Admission admit_connection(std::string_view user) override;
   void release_connection(std::string_view user) override;
+  Admission move(const IpAddress& from, const IpAddress& to, std::uint32_t count) override;
 
   std::uint64_t total() const { return total_; }
   std::size_t users() const { return by_user_.size(); }

@@ -49,8 +49,12 @@ void Engine::relay_channel_data(const ClientPath& path, Bytes message, Now now, 
   relays.for_each([&](const Allocation& relay) {
     if (channel == nullptr) channel = relay.channel(*number, now);
   });
-  if (channel == nullptr) return drop(Drop::no_channel);
-  relay_to_peer(relays, {channel->peer, message.subspan(channel_header_bytes, size)}, now, out);
+  if (channel == nullptr) {
+    drop(Drop::no_channel);
+  } else {
+    relay_to_peer(relays, {channel->peer, message.subspan(channel_header_bytes, size)}, now, out);
+  }
+  if (relays.any().next) note_data_from(path, out);
 }
 
 void Engine::relay_send_indication(const ClientPath& path, const stun::Message& message, Now now,
@@ -68,6 +72,7 @@ void Engine::relay_send_indication(const ClientPath& path, const stun::Message& 
   const bool dont_fragment =
       message.has(attribute::dont_fragment.type) && may_forbid_fragments(path.tuple, *peer);
   relay_to_peer(relays, {*peer, *data, dont_fragment}, now, out);
+  if (relays.any().next) note_data_from(path, out);
 }
 
 // RFC 8656 §9: nothing goes to a peer without a permission, on channels neither.

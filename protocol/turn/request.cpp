@@ -34,6 +34,7 @@ void add(stun::MessageWriter& writer, const Success& success, const ReplyTo& to,
   if (success.lifetime) writer.add(attribute::lifetime, *success.lifetime);
   if (success.reservation) writer.add(attribute::reservation_token, *success.reservation);
   if (success.connection) writer.add(attribute::connection_id, *success.connection);
+  if (success.ticket) writer.add(attribute::mobility_ticket, Bytes{*success.ticket});
   if (!success.mapped) return;
   if (to.id.classic()) {
     add_classic_addresses(writer, *success.mapped, context.tuple.server);

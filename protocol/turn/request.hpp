@@ -15,6 +15,7 @@
 #include "protocol/turn/options.hpp"
 #include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
+#include "protocol/turn/ticket.hpp"
 
 namespace yuelao::turn {
 
@@ -68,6 +69,7 @@ struct Success {
   std::optional<std::chrono::seconds> lifetime{};
   std::optional<ReservationToken> reservation{};
   std::optional<ConnectionId> connection{};
+  std::optional<SealedTicket> ticket{};
 };
 // 401 and 438 get a challenge (REALM, NONCE, PASSWORD-ALGORITHMS) from the encoder, 300
 // the other server.

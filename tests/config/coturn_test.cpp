@@ -127,6 +127,12 @@ TEST_CASE("a key cannot become a password, and users count for nothing beside a 
   CHECK_FALSE(holds(beside, "pass"));
 }
 
+TEST_CASE("mobility is taken over") {
+  CHECK(config_of("mobility\n").turn.mobility);
+  CHECK_FALSE(config_of("mobility=no\n").turn.mobility);
+  CHECK_FALSE(config_of("").turn.mobility);
+}
+
 TEST_CASE("listeners follow the flags") {
   CHECK(config_of("no-udp\n").listen.size() == 1);
   CHECK(config_of("no-tcp\nlistening-ip=0.0.0.0\nlistening-ip=::\n").listen.size() == 1);

@@ -155,6 +155,7 @@ log: {level: error, format: json, privacy: full}
 drain_timeout: 0s
 threads: 3
 poller: io_uring
+mobility: on
 state_directory: /var/lib/elsewhere
 )");
   CHECK(config.relay.addresses == std::vector{address("10.0.0.5"), address("2001:db8::5")});
@@ -181,6 +182,7 @@ state_directory: /var/lib/elsewhere
   CHECK(config.drain_timeout == 0s);
   CHECK(config.threads == 3);
   CHECK(config.poller == Poller::io_uring);
+  CHECK(config.turn.mobility);
   CHECK(config.state_directory == "/var/lib/elsewhere");
 }
 

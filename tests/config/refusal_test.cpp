@@ -242,6 +242,7 @@ TEST_CASE("words outside a setting's vocabulary are refused with the vocabulary"
   constexpr Row rows[] = {
       {"log: {level: loud}", "1:14", "write one of debug, info, warning, error"},
       {"poller: select", "1:9", "write one of auto, epoll, io_uring"},
+      {"mobility: true", "1:11", "write one of off, on"},
       {"log: {privacy: yes}", "1:16", "write one of none, truncated, full"},
       {"state_directory: here", "1:18", "begin it with `/`"},
       {"realm: \"a\\u0007b\"", "1:8", "characters no client can send"},

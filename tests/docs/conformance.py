@@ -134,7 +134,7 @@ STRING = r'"((?:[^"\\]|\\.)*)"'
 
 
 def test_names(path, text):
-    if path.endswith("_fuzzer.cpp"):
+    if path.startswith("fuzz/"):
         return set(re.findall(STRING + r"\)+;", text))
     if path.endswith(".cpp"):
         cases = re.findall(r"\b(?:TEST_CASE|SUBCASE)\(\s*((?:" + STRING + r"\s*)+)\)", text)

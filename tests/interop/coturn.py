@@ -12,7 +12,7 @@ class Coturn:
     """Ready when it is made: UDP and TCP on 3478, TLS and DTLS on 5349 with a certificate."""
 
     def __init__(self, namespace, directory, certificate=None, rest=False, family=4,
-                 other=None):
+                 other=None, options=()):
         """`other` is a second address of the namespace's, for RFC 5780."""
         directory.mkdir(exist_ok=True)
         tls = ["--no-tls", "--no-dtls"] if certificate is None else [
@@ -28,7 +28,7 @@ class Coturn:
                 f"--relay-ip={SERVER[family]}", "--listening-port=3478", *tls, *users,
                 "--realm=coturn.test", "--relay-threads=1", f"--userdb={directory}/turndb",
                 f"--pidfile={directory}/pid", f"--log-file={directory}/log", "--simple-log",
-                "--no-stdout-log", "--no-cli", *discovery),
+                "--no-stdout-log", "--no-cli", *discovery, *options),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         try:
             for port in [3478] + ([5349] if certificate else []):

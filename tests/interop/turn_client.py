@@ -17,10 +17,10 @@ class Refused(Exception):
 
 class TurnClient:
     def __init__(self, namespace, transport="udp", family=4, port=3478, authority=None,
-                 user=USER, password=PASSWORD, preface=b""):
+                 user=USER, password=PASSWORD, preface=b"", local=None):
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
         self.transport = transport
-        self.socket = namespace.socket(kind, family, CLIENT[family])
+        self.socket = namespace.socket(kind, family, local or CLIENT[family])
         self.socket.connect((SERVER[family], port))
         if preface:
             self.socket.sendall(preface)  # such as a PROXY header

@@ -41,7 +41,7 @@ TEST_CASE("every shard counts, and every number is in its place") {
   CHECK(series[R"(yuelao_error_responses_total{code="438"})"] ==
         twice(counters.errors[turn::slot(stun::ErrorCode::stale_nonce)]));
   CHECK(series[R"(yuelao_drops_total{reason="malformed"})"] == twice(counters.drops.front()));
-  CHECK(series[R"(yuelao_drops_total{reason="connection_limit"})"] == twice(counters.drops.back()));
+  CHECK(series[R"(yuelao_drops_total{reason="moved"})"] == twice(counters.drops.back()));
   CHECK(series[R"(yuelao_relayed_packets_total{direction="client_to_peer"})"] ==
         twice(counters.client_to_peer.packets));
   CHECK(series[R"(yuelao_relayed_bytes_total{direction="client_to_peer"})"] ==
@@ -52,6 +52,7 @@ TEST_CASE("every shard counts, and every number is in its place") {
         twice(counters.peer_to_client.bytes));
   CHECK(series["yuelao_allocations_created_total"] == twice(counters.allocations_created));
   CHECK(series["yuelao_allocations_expired_total"] == twice(counters.allocations_expired));
+  CHECK(series["yuelao_allocations_moved_total"] == twice(counters.allocations_moved));
   CHECK(series[R"(yuelao_quota_refusals_total{scope="user"})"] ==
         twice(counters.quota_refused_user));
   CHECK(series[R"(yuelao_quota_refusals_total{scope="prefix"})"] ==
@@ -66,6 +67,7 @@ TEST_CASE("every shard counts, and every number is in its place") {
         twice(gauges.allocations[0][0]));
   CHECK(series[R"(yuelao_allocations{transport="tls",family="ipv6"})"] ==
         twice(gauges.allocations[2][1]));
+  CHECK(series["yuelao_mobile_allocations"] == twice(gauges.mobile));
   CHECK(series["yuelao_permissions"] == twice(gauges.permissions));
   CHECK(series["yuelao_channels"] == twice(gauges.channels));
 

@@ -35,16 +35,15 @@ ShardGroup::ShardGroup(const config::Config& config, unsigned shards,
   for (unsigned i = 0; i < shards; ++i) {
     auto& shard = shards_.emplace_back(std::make_unique<server::Shard>(
         config.turn, server::slice_of(ports, i, shards),
-        server::Shard::Common{
-            .turn = {quota_, directory_, reservations_, static_cast<turn::ShardNumber>(i), shards},
-            .connections = connections_,
-            .mailboxes = mailboxes_,
-            .reservations = reservations_,
-            .move_client =
-                [this](turn::ShardNumber to, server::Arrival client) {
-                  shards_[to]->take_over(std::move(client));
-                },
-            .poller = config.poller}));
+        server::Shard::Common{.turn = {quota_, directory_, reservations_, roaming_,
+                                       static_cast<turn::ShardNumber>(i), shards},
+                              .connections = connections_,
+                              .mailboxes = mailboxes_,
+                              .reservations = reservations_,
+                              .others = [this](turn::ShardNumber number) -> server::Shard& {
+                                return *shards_[number];
+                              },
+                              .poller = config.poller}));
     shard->use({tls, config.proxies, config.web_server});
     for (auto& [transport, socket] : listeners.shards[i].datagrams) {
       shard->add_listener(std::move(socket), transport);

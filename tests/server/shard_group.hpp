@@ -12,6 +12,7 @@
 #include "server/shard.hpp"
 #include "server/shared_quota.hpp"
 #include "server/shared_reservations.hpp"
+#include "server/shared_roaming.hpp"
 
 namespace yuelao::test {
 
@@ -47,6 +48,7 @@ class ShardGroup {
 
   turn::RelayDirectory directory_;
   server::SharedQuota quota_;
+  server::SharedRoaming roaming_;
   server::ConnectionLimit connections_;
   server::Mailboxes mailboxes_;
   server::SharedReservations reservations_;

@@ -23,6 +23,12 @@ stun::TransactionId fresh_id() {
   return stun::TransactionId::from_random(random);
 }
 
+std::optional<Endpoint> relayed_in(const std::optional<Octets>& answer) {
+  if (!answer) return std::nullopt;
+  const auto relayed = stun::Message::parse(*answer)->get(attribute::xor_relayed_address);
+  return relayed ? std::optional{*relayed} : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Endpoint> TurnClient::binding() {
@@ -37,12 +43,9 @@ std::optional<Endpoint> TurnClient::binding() {
 }
 
 std::optional<Endpoint> TurnClient::allocate(std::uint8_t protocol) {
-  const auto answer = request(Method::allocate, [&](stun::MessageWriter& writer) {
+  return relayed_in(request(Method::allocate, [&](stun::MessageWriter& writer) {
     writer.add(attribute::requested_transport, protocol);
-  });
-  if (!answer) return std::nullopt;
-  const auto relayed = stun::Message::parse(*answer)->get(attribute::xor_relayed_address);
-  return relayed ? std::optional{*relayed} : std::nullopt;
+  }));
 }
 
 std::optional<turn::ConnectionId> TurnClient::connect(const Endpoint& peer) {
@@ -61,6 +64,29 @@ bool TurnClient::bind_connection(turn::ConnectionId id, Bytes behind) {
   });
   behind_ = {};
   return answer.has_value();
+}
+
+std::optional<Endpoint> TurnClient::allocate_mobile() {
+  const auto answer = request(Method::allocate, [](stun::MessageWriter& writer) {
+    writer.add(attribute::requested_transport, udp_protocol)
+        .add(attribute::mobility_ticket, Bytes{});
+  });
+  keep_ticket(answer);
+  return relayed_in(answer);
+}
+
+bool TurnClient::move_with(Bytes ticket) {
+  const auto answer = request(Method::refresh, [&](stun::MessageWriter& writer) {
+    writer.add(attribute::mobility_ticket, ticket);
+  });
+  keep_ticket(answer);
+  return answer.has_value();
+}
+
+void TurnClient::keep_ticket(const std::optional<Octets>& answer) {
+  if (!answer) return;
+  const auto ticket = stun::Message::parse(*answer)->value_of(attribute::mobility_ticket.type);
+  if (ticket) ticket_ = to_octets(*ticket);
 }
 
 bool TurnClient::refresh(std::chrono::seconds lifetime) {

@@ -373,12 +373,14 @@ TEST_CASE("ConnectionBind is refused where it fits no connection") {  // RFC 606
 
 TEST_CASE("a ConnectionBind for another shard's connection moves its stream there") {
   World first{tcp_options()};
-  World second{tcp_options(), {first.quota, first.directory, first.reservations, 1, 2}};
+  World second{tcp_options(),
+               {first.quota, first.directory, first.reservations, first.roaming, 1, 2}};
   Control control{second};
   const auto id = control.connect("192.0.9.1:80");
   CHECK(shard_of(id) == 1);
 
-  World here{tcp_options(), {first.quota, first.directory, first.reservations, 0, 2}};
+  World here{tcp_options(),
+             {first.quota, first.directory, first.reservations, first.roaming, 0, 2}};
   Data data{here};
   const auto bind = [&] {
     return data.compose(Method::connection_bind, [id](stun::MessageWriter& writer) {
@@ -391,7 +393,7 @@ TEST_CASE("a ConnectionBind for another shard's connection moves its stream ther
 
   CHECK_FALSE(data.bind(id));  // answered where it goes
   REQUIRE(here.moved.size() == 1);
-  CHECK(here.moved[0].stream == data.path.socket);
+  CHECK(here.moved[0].client == data.path.socket);
   CHECK(here.moved[0].shard == 1);
   const auto sent = second.from_client(data.path, bind());
   REQUIRE(sent.size() == 1);

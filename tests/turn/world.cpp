@@ -37,7 +37,7 @@ stun::Message Sent::message() const {
 World::World(const Options& options)
     : quota{options.limits},
       directory{options.relay_addresses},
-      engine{options, {quota, directory, reservations}, random},
+      engine{options, {quota, directory, reservations, roaming}, random},
       options_{options} {}
 
 World::World(const Options& options, Shared shared)
@@ -63,6 +63,13 @@ std::vector<Sent> World::peer_error(RelayId relay, const PeerError& error) {
 
 std::vector<Sent> World::handover(const HandedOver& letter) {
   engine.on_handover({letter.shard, letter.relay, letter.source, letter.payload}, now, out_);
+  return finish();
+}
+
+std::vector<Sent> World::forward(const Forwarded& message) {
+  auto letter = message.letter;
+  letter.payload = message.payload;
+  engine.on_forward(letter, now, out_);
   return finish();
 }
 
@@ -137,7 +144,10 @@ std::vector<Sent> World::finish() {
 
 // After each input.
 void World::collect(std::vector<Sent>& sent) {
-  CHECK(out_.sends().size() + out_.handovers().size() <= 1);
+  CHECK(out_.sends().size() + out_.handovers().size() + out_.forwards().size() <= 1);
+  for (const auto& forward : out_.forwards()) {
+    forwarded.push_back({forward, {forward.payload.begin(), forward.payload.end()}});
+  }
   for (const auto& [shard, relay, source, payload] : out_.handovers()) {
     handed_over.push_back({shard, relay, source, {payload.begin(), payload.end()}});
   }

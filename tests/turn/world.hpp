@@ -65,6 +65,12 @@ struct HandedOver {
   Octets payload;
 };
 
+// As Forward, with a payload of its own.
+struct Forwarded {
+  Forward letter;
+  Octets payload;
+};
+
 class World {
  public:
   explicit World(const Options& options = default_options());
@@ -76,6 +82,7 @@ class World {
   std::vector<Sent> from_peer(RelayId relay, const Endpoint& peer, std::string_view payload);
   std::vector<Sent> peer_error(RelayId relay, const PeerError& error);
   std::vector<Sent> handover(const HandedOver& letter);
+  std::vector<Sent> forward(const Forwarded& message);
   std::vector<Sent> relay_opened(RelayId id, std::expected<Endpoint, RelayFailure> outcome);
   std::vector<Sent> peer_connected(ConnectionId id, std::expected<void, ConnectFailure> outcome);
   // A peer connects to the relay; `sent` is what the client is told.
@@ -105,6 +112,7 @@ class World {
   QuotaLedger quota;
   RelayDirectory directory;
   ReservationBook reservations;
+  RoamingTable roaming;
   Engine engine;
 
   // How the scripted server meets OpenRelay.
@@ -129,6 +137,7 @@ class World {
   std::vector<ReservationToken> closed_reserved;
   std::vector<Notice> notices;
   std::vector<HandedOver> handed_over;
+  std::vector<Forwarded> forwarded;
 
  private:
   std::vector<Sent> finish();
