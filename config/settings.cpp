@@ -257,6 +257,15 @@ constexpr std::array all_settings{
               return assign(read_number(element, channels),
                             draft.config.turn.limits.channels_per_allocation);
             }},
+    Setting{"bandwidth.server",
+            [](E element, D draft) {
+              return assign(read_bandwidth(element), draft.config.turn.limits.bandwidth);
+            }},
+    Setting{"bandwidth.allocation",
+            [](E element, D draft) {
+              return assign(read_bandwidth(element),
+                            draft.config.turn.limits.bandwidth_per_allocation);
+            }},
     Setting{"limits.connections",
             [](E element, D draft) {
               return assign(read_number(element, allocations), draft.config.connections);

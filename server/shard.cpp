@@ -26,17 +26,17 @@ std::chrono::milliseconds until(SteadyTime time, SteadyTime now) {
 }  // namespace
 
 Shard::Shard(const turn::Options& options, PortRange ports, Common common)
-    : connections_{common.connections},
-      mailboxes_{common.mailboxes},
-      mailbox_{common.mailboxes.of(common.turn.shard)},
-      roaming_{common.turn.roaming},
-      number_{common.turn.shard},
+    : connections_{common.shared.connections},
+      mailboxes_{common.shared.mailboxes},
+      mailbox_{common.shared.mailboxes.of(common.number)},
+      roaming_{common.shared.roaming},
+      number_{common.number},
       others_{std::move(common.others)},
-      engine_{options, common.turn, random_},
+      engine_{options, common.shared.of(common.number, common.directory), random_},
       poller_{make_poller(common.poller)},
       relays_{options.relay_addresses,
               ports,
-              {*poller_, random_, common.reservations, common.turn.shard}},
+              {*poller_, random_, common.shared.reservations, common.number}},
       entrance_{connections_,
                 [this](Arrival arrival) {
                   tasks_.post([this, arrival = std::move(arrival)]() mutable {

@@ -60,6 +60,7 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
       directory_{shared.directory},
       reservations_{shared.reservations},
       roaming_{shared.roaming},
+      bandwidth_{shared.bandwidth},
       shard_{shared.shard},
       shards_{shared.shards},
       random_{random},
@@ -219,6 +220,7 @@ void Engine::advance(Now now, Outbox& out) {
   });
   end_overdue_connections(now, out);
   end_reservations(now.steady, out);
+  if (options_.limits.bandwidth != unlimited) share_bandwidth(now);
 }
 
 void Engine::wake_at_expiry(Allocation& allocation, Now now) {

@@ -220,6 +220,7 @@ TEST_CASE("a relay of another shard is handed what is for it") {
                 .directory = first.directory,
                 .reservations = first.reservations,
                 .roaming = first.roaming,
+                .bandwidth = first.bandwidth,
                 .shard = 1}};
   second.next_port = 60000;
   auto alice = allocated(first, "203.0.112.9:1");

@@ -37,7 +37,7 @@ stun::Message Sent::message() const {
 World::World(const Options& options)
     : quota{options.limits},
       directory{options.relay_addresses},
-      engine{options, {quota, directory, reservations, roaming}, random},
+      engine{options, {quota, directory, reservations, roaming, bandwidth}, random},
       options_{options} {}
 
 World::World(const Options& options, Shared shared)
