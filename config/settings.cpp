@@ -266,6 +266,10 @@ constexpr std::array all_settings{
               return assign(read_bandwidth(element),
                             draft.config.turn.limits.bandwidth_per_allocation);
             }},
+    Setting{"bandwidth.strangers",
+            [](E element, D draft) {
+              return assign(read_bandwidth(element), draft.config.turn.limits.strangers);
+            }},
     Setting{"limits.connections",
             [](E element, D draft) {
               return assign(read_number(element, allocations), draft.config.connections);

@@ -149,6 +149,7 @@ class Shard {
 
   void tick(Now now);
   void close_overdue(Now now);
+  void tell_of_floods(SteadyTime now);
 
   void on_arrival(Arrival arrival);
   void on_arrival(DtlsArrival arrival);
@@ -184,6 +185,8 @@ class Shard {
   DtlsOutbox encrypted_;
   std::vector<std::byte> plain_;  // what is being encrypted
   SteadyTime next_tick_;
+  std::uint64_t held_back_ = 0;  // answers, when the log was told last
+  SteadyTime next_flood_news_{};
   bool stopped_ = false;
   std::function<void()> drained_;
 };

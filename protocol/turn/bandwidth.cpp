@@ -15,12 +15,13 @@ Bandwidth wanted_by_one(const Demand& demand) { return demand.wanted / demand.se
 
 // By when it is full again, as the generic cell rate algorithm does (ITU-T I.371): nothing is
 // rounded that adds up, and the rate may change at any time.
-bool TokenBucket::take(std::size_t octets, Bandwidth rate, SteadyTime now) {
+bool TokenBucket::take(std::size_t octets, Bandwidth rate, SteadyTime now,
+                       std::chrono::seconds burst) {
   if (rate == unlimited) return true;
   if (rate == 0) return false;
   const std::chrono::nanoseconds cost{octets * nanoseconds_a_second / rate};
   const auto full_at = std::max(full_at_, now) + cost;
-  if (full_at - now > std::chrono::seconds{1}) return false;
+  if (full_at - now > burst) return false;
   full_at_ = full_at;
   return true;
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -20,11 +21,12 @@ inline constexpr Bandwidth unlimited = std::numeric_limits<Bandwidth>::max();
 enum class Way : std::uint8_t { to_peer, to_client };
 constexpr std::size_t slot(Way way) { return static_cast<std::size_t>(way); }
 
-// What one sender may send: a rate, and up to a second of it at once after a pause.
+// What one sender may send: a rate, and so much at once after a pause as comes together in `burst`.
 class TokenBucket {
  public:
   // False: not now. `rate` may be another one each time.
-  bool take(std::size_t octets, Bandwidth rate, SteadyTime now);
+  bool take(std::size_t octets, Bandwidth rate, SteadyTime now,
+            std::chrono::seconds burst = std::chrono::seconds{1});
 
  private:
   SteadyTime full_at_{};  // long ago: a new one is full

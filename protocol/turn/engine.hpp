@@ -25,6 +25,7 @@
 #include "protocol/turn/relay_directory.hpp"
 #include "protocol/turn/request.hpp"
 #include "protocol/turn/reservations.hpp"
+#include "protocol/turn/response_budget.hpp"
 #include "protocol/turn/roaming.hpp"
 #include "protocol/turn/socket_ref.hpp"
 #include "protocol/turn/ticket.hpp"
@@ -268,7 +269,8 @@ class Engine {
   std::array<Share, 2> shares_{};
   SteadyTime shared_at_{};
   Counters counters_;
-  std::uint64_t indications_ = 0;  // seeded at random, counts Data indications
+  std::uint64_t indications_;  // seeded at random, counts Data indications
+  ResponseBudget strangers_;
   bool draining_ = false;
 };
 

@@ -73,6 +73,8 @@ struct Limits {
   // Payload of UDP relays each way, of one allocation and of the whole server.
   Bandwidth bandwidth_per_allocation = unlimited;
   Bandwidth bandwidth = unlimited;
+  // Answers by UDP to requests that nobody's password signs, for each client prefix as above.
+  Bandwidth strangers = 16'000;
 };
 
 // Where clients are sent that want an allocation while this server drains (RFC 8489 §10).

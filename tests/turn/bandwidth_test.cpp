@@ -155,6 +155,38 @@ TEST_CASE("a server that is full serves whoever sends little, and halves the res
   CHECK(greedy.say(200) == 100);
 }
 
+TEST_CASE("strangers get so much by UDP, each prefix for itself") {
+  auto options = default_options();
+  options.limits.strangers = 1000;
+  World world{options};
+  const auto answered = [&](std::string_view from, Transport transport = Transport::udp) {
+    Client client{world, from, transport};
+    unsigned octets = 0;
+    for (int i = 0; i < 200; ++i) {
+      const auto answer = client.unsigned_request(Method::allocate, requesting_udp());
+      octets += answer ? static_cast<unsigned>(answer->bytes.size()) : 0;
+    }
+    return octets;
+  };
+  const auto first = answered("203.0.112.9:1");
+  CHECK(first > 3900);
+  CHECK(first <= 4000);
+  CHECK(answered("203.0.112.9:2") < 100);  // another port is nobody else
+  CHECK(answered("203.0.112.10:1") == first);
+  CHECK(answered("[2600:1:2:3::1]:1") > 3900);
+  CHECK(answered("[2600:1:2:3:4::1]:1") < 100);
+  CHECK(answered("[2600:1:2:4::1]:1") > 3900);
+  CHECK(world.drops(Drop::response_budget) > 900);
+  // Whoever connects has shown where it is.
+  CHECK(answered("203.0.112.9:3", Transport::tcp) > 10'000);
+
+  // A second later there is a second's worth, and a client with a password needs one answer.
+  world.pass_silently(1s);
+  Client client{world, "203.0.112.9:4"};
+  CHECK(code_of(client.request(Method::allocate, requesting_udp())) == 0);
+  for (int i = 0; i < 200; ++i) CHECK(code_of(client.request(Method::refresh)) == 0);
+}
+
 TEST_CASE("new limits hold for allocations that are up") {
   World world;
   Talker one{world, "203.0.112.9:1"};
