@@ -15,7 +15,7 @@
 #include "tests/server/turn_client.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::tcp_relay_test {
 namespace {
 
 using test::loopback;
@@ -197,4 +197,4 @@ TEST_CASE("what a slow reader does not take is not read from its sender") {  // 
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::tcp_relay_test
