@@ -168,7 +168,7 @@ TEST_CASE("a stream is told of as long as it is readable, and writable where tha
     CHECK(events[0].readable);
     CHECK_FALSE(events[0].writable);
   }
-  poller->watch(ours.value(), ref, Poller::Interest::read_and_write);
+  REQUIRE_FALSE(poller->watch(ours.value(), ref, Poller::Interest::read_and_write));
   const auto events = poller->wait(test::patience);
   REQUIRE(events.size() == 1);
   CHECK(events[0].writable);

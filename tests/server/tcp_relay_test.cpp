@@ -36,6 +36,7 @@ class Peer {
  public:
   Peer() {
     socket_ = FileDescriptor{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    REQUIRE(socket_.value() >= 0);
     SocketAddress local{Endpoint{loopback, 0}};
     REQUIRE(::bind(socket_.value(), local.data(), local.size()) == 0);
     REQUIRE(::listen(socket_.value(), 8) == 0);
