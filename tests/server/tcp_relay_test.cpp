@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <deque>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ class Peer {
  public:
   Peer() {
     socket_ = FileDescriptor{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    REQUIRE(socket_.value() >= 0);
+    if (socket_.value() < 0) throw std::runtime_error{"socket"};
     SocketAddress local{Endpoint{loopback, 0}};
     REQUIRE(::bind(socket_.value(), local.data(), local.size()) == 0);
     REQUIRE(::listen(socket_.value(), 8) == 0);
