@@ -7,7 +7,7 @@
 #include "protocol/stun/message_writer.hpp"
 #include "tests/turn/world.hpp"
 
-namespace yuelao::client {
+namespace yuelao::client::engine_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -240,4 +240,4 @@ TEST_CASE("an answer signed with another key is as if it never came") {  // RFC 
 }
 
 }  // namespace
-}  // namespace yuelao::client
+}  // namespace yuelao::client::engine_test

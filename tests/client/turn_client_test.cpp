@@ -13,7 +13,7 @@
 #include "protocol/stun/credentials.hpp"
 #include "tests/turn/world.hpp"
 
-namespace yuelao::client {
+namespace yuelao::client::turn_client_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -281,4 +281,4 @@ TEST_CASE("on a stream a request is sent once, and waited for as long") {  // RF
 }
 
 }  // namespace
-}  // namespace yuelao::client
+}  // namespace yuelao::client::turn_client_test

@@ -7,7 +7,7 @@
 #include "config/load.hpp"
 #include "config/turnserver_conf.hpp"
 
-namespace yuelao::config {
+namespace yuelao::config::coturn_test {
 namespace {
 
 std::string imported(std::string_view text) {
@@ -230,4 +230,4 @@ TEST_CASE("a value that cannot be right is an error with its place") {
 }
 
 }  // namespace
-}  // namespace yuelao::config
+}  // namespace yuelao::config::coturn_test

@@ -4,7 +4,7 @@
 
 #include "tests/support/temporary_directory.hpp"
 
-namespace yuelao::config {
+namespace yuelao::config::load_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -242,4 +242,4 @@ TEST_CASE("a file that is not there, or no file, is one sentence") {
   CHECK(load("/dev/zero").error().sentence.starts_with("this is larger than 64 KiB"));
 }
 
-}  // namespace yuelao::config
+}  // namespace yuelao::config::load_test

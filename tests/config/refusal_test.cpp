@@ -2,7 +2,7 @@
 
 #include "tests/config/refused.hpp"
 
-namespace yuelao::config {
+namespace yuelao::config::refusal_test {
 
 using test::check_refused;
 using Row = test::Refused;
@@ -296,4 +296,4 @@ TEST_CASE("thousands of openings end in a sentence, not on the stack") {
   }
 }
 
-}  // namespace yuelao::config
+}  // namespace yuelao::config::refusal_test

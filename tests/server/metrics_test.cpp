@@ -10,7 +10,7 @@
 
 #include "tests/server/metrics_sample.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::metrics_test {
 namespace {
 
 // "name{labels}" -> value, without the comments.
@@ -149,4 +149,4 @@ TEST_CASE("labels come from a fixed list, none of which can hold an address or a
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::metrics_test

@@ -14,7 +14,7 @@
 #include "tests/server/tested_poller.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::poller_test {
 namespace {
 
 using test::UdpWire;
@@ -193,4 +193,4 @@ TEST_CASE("a removed socket's port is free at once, whatever waits in it") {
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::poller_test

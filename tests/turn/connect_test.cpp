@@ -6,7 +6,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::connect_test {
 namespace {
 
 Options tcp_options() {
@@ -485,4 +485,4 @@ TEST_CASE("new peer rules end connections that they forbid") {
   CHECK(world.closed_peers == std::vector{bound});
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::connect_test

@@ -4,7 +4,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::relay_test {
 namespace {
 
 constexpr auto peer = "192.0.78.1:7000";
@@ -369,4 +369,4 @@ TEST_CASE("connections that claim one five-tuple are two clients") {  // RFC 865
   CHECK(world.engine.consistent());
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::relay_test

@@ -4,7 +4,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::reservation_test {
 namespace {
 
 Client::Fill reserving(std::optional<Family> family = std::nullopt) {
@@ -321,4 +321,4 @@ TEST_CASE("a stream that ends while its pair of ports opens leaves no relay open
   check_empty(world);
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::reservation_test
