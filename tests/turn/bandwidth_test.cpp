@@ -8,7 +8,7 @@
 #include "protocol/turn/bandwidth.hpp"
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::bandwidth_test {
 namespace {
 
 constexpr std::string_view peer = "192.0.78.1:1";
@@ -198,4 +198,4 @@ TEST_CASE("new limits hold for allocations that are up") {
 }
 
 }  // namespace
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::bandwidth_test

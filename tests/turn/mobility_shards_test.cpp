@@ -7,7 +7,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::mobility_shards_test {
 namespace {
 
 constexpr std::string_view home = "203.0.112.9:1";
@@ -360,4 +360,4 @@ TEST_CASE("both relays of a dual allocation are reached from another shard") {
 }
 
 }  // namespace
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::mobility_shards_test
