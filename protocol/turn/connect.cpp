@@ -213,6 +213,8 @@ void Engine::end_overdue_connections(Now now, Outbox& out) {
   for (const auto& [id, relay] : connections_) {
     if (!owner_of(id)->connection(id)->alive(now)) overdue.push_back(id);
   }
+  // Not in the table's order, which is its implementation's: a recorded session replays anywhere.
+  std::ranges::sort(overdue);
   for (const auto id : overdue) {
     auto& relay = *owner_of(id);
     if (relay.connection(id)->state == State::connecting) {

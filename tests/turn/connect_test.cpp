@@ -1,5 +1,6 @@
 // TCP relays: RFC 6062 §5.
 
+#include <algorithm>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -270,6 +271,21 @@ TEST_CASE("a connection that nobody binds is closed after 30 seconds") {  // RFC
     world.pass(1s);
     CHECK(world.closed_peers == std::vector{accepted});
     CHECK(world.engine.carries_data(made, world.now));
+  }
+}
+
+TEST_CASE("connections whose time is up at once end in the order of their numbers") {
+  World world{tcp_options()};
+  Control control{world};
+  // Their numbers are drawn: often enough that they do not only grow.
+  for (int round = 0; round < 8; ++round) {
+    for (unsigned port = 1; port <= 16; ++port) {
+      control.connect("192.0.9.1:" + std::to_string(port));
+    }
+    world.pass(30s);
+    const auto closed = std::exchange(world.closed_peers, {});
+    CHECK(closed.size() == 16);
+    CHECK(std::ranges::is_sorted(closed));
   }
 }
 

@@ -45,68 +45,57 @@ World::World(const Options& options, Shared shared)
     : quota{options.limits},
       directory{shared.directory},
       engine{options, shared, random},
-      options_{options} {}
+      options_{options},
+      shard_{shared.shard} {}
 
 std::vector<Sent> World::from_client(const ClientPath& path, Bytes message) {
-  engine.on_client_message(path, message, now, out_);
-  return finish();
+  return give(input::ClientMessage{path, message});
 }
 
 std::vector<Sent> World::from_peer(RelayId relay, const Endpoint& peer, std::string_view payload) {
-  engine.on_peer_datagram(relay, peer, as_bytes(payload), now, out_);
-  return finish();
+  return give(input::PeerDatagram{relay, peer, as_bytes(payload)});
 }
 
 std::vector<Sent> World::peer_error(RelayId relay, const PeerError& error) {
-  engine.on_peer_error(relay, error, now, out_);
-  return finish();
+  return give(input::IcmpError{relay, error});
 }
 
 std::vector<Sent> World::handover(const HandedOver& letter) {
-  engine.on_handover({letter.shard, letter.relay, letter.source, letter.payload}, now, out_);
-  return finish();
+  return give(Handover{letter.shard, letter.relay, letter.source, letter.payload});
 }
 
 std::vector<Sent> World::forward(const Forwarded& message) {
   auto letter = message.letter;
   letter.payload = message.payload;
-  engine.on_forward(letter, now, out_);
-  return finish();
+  return give(letter);
 }
 
 std::vector<Sent> World::relay_opened(RelayId id, std::expected<Endpoint, RelayFailure> outcome) {
   if (outcome) opened.push_back(id);
-  engine.on_relay_opened(id, outcome, now, out_);
-  return finish();
+  return give(input::RelayOpened{id, outcome});
 }
 
 std::vector<Sent> World::peer_connected(ConnectionId id,
                                         std::expected<void, ConnectFailure> outcome) {
-  engine.on_peer_connected(id, outcome, now, out_);
-  return finish();
+  return give(input::PeerConnected{id, outcome});
 }
 
 World::Accepted World::peer_accepted(RelayId relay, std::string_view peer) {
-  const auto id = engine.on_peer_accepted(relay, endpoint(peer), now, out_);
-  return {id, finish()};
+  const auto said = enter(input::PeerAccepted{relay, endpoint(peer)});
+  return {said.accepted, finish()};
 }
 
-void World::connection_ended(ConnectionId id) {
-  engine.on_connection_ended(id);
-  CHECK(engine.consistent());
-}
+void World::connection_ended(ConnectionId id) { CHECK(give(input::ConnectionEnded{id}).empty()); }
 
 void World::client_closed(const ClientPath& path) {
-  engine.on_client_closed(path, now, out_);
-  CHECK(finish().empty());
+  CHECK(give(input::ClientClosed{path}).empty());
 }
 
 void World::pass(std::chrono::seconds time) { CHECK(pass_and_hear(time).empty()); }
 
 std::vector<Sent> World::pass_and_hear(std::chrono::seconds time) {
   pass_silently(time);
-  engine.advance(now, out_);
-  return finish();
+  return give(input::Advance{});
 }
 
 void World::pass_silently(std::chrono::seconds time) {
@@ -114,19 +103,37 @@ void World::pass_silently(std::chrono::seconds time) {
   now.wall += time;
 }
 
-void World::close_all() {
-  engine.close_all(now, out_);
-  CHECK(finish().empty());
-}
+void World::close_all() { CHECK(give(input::CloseAll{}).empty()); }
 
 void World::readdress(const Options& options) {
   options_ = options;
-  directory.follow(options.relay_addresses);
+  CHECK(give(input::Readdress{options.relay_addresses}).empty());
   auto own = directory.addresses();
   options_.peers.own_addresses.insert(options_.peers.own_addresses.end(), own.begin(), own.end());
-  engine.readdress(directory);
-  engine.reconfigure(options_);
-  CHECK(engine.consistent());
+  reconfigure(options_);
+}
+
+void World::reconfigure(const Options& options) {
+  CHECK(give(input::Reconfigure{options}).empty());
+}
+
+void World::drain() { CHECK(give(input::Drain{}).empty()); }
+
+void World::add_listener(Transport transport, SocketRef listener, const Endpoint& local) {
+  CHECK(give(input::AddListener{transport, listener, local}).empty());
+}
+
+bool World::carries_data(ConnectionId id) { return enter(input::CarriesData{id}).carries_data; }
+
+std::vector<Sent> World::give(const Input& input) {
+  enter(input);
+  return finish();
+}
+
+Said World::enter(const Input& input) {
+  const Host host{shard_, engine, directory};
+  return recorder != nullptr ? recorder->enter(host, input, now, out_)
+                             : test::give(host, input, now, out_);
 }
 
 // As a shard does: sends first, then commands, whose outcomes may send again.
@@ -171,7 +178,7 @@ void World::carry_out(const Command& command) {
   }
   if (const auto* peer = std::get_if<ConnectPeer>(&command)) connect(*peer);
   if (const auto* late = std::get_if<CancelConnect>(&command)) {
-    engine.on_peer_connected(late->id, std::unexpected{ConnectFailure::timed_out}, now, out_);
+    enter(input::PeerConnected{late->id, std::unexpected{ConnectFailure::timed_out}});
   }
   if (const auto* bind = std::get_if<BindPeer>(&command)) binds.push_back(*bind);
   if (const auto* close = std::get_if<ClosePeer>(&command)) closed_peers.push_back(close->id);
@@ -183,7 +190,8 @@ void World::open(const OpenRelay& command) {
   opening.push_back(command);
   if (relays == Relays::wait) return;
   if (relays == Relays::fail) {
-    return engine.on_relay_opened(command.id, std::unexpected{failure}, now, out_);
+    enter(input::RelayOpened{command.id, std::unexpected{failure}});
+    return;
   }
   const auto bound = std::ranges::find(options_.relay_addresses, command.family,
                                        [](const auto& a) { return a.bound.family(); });
@@ -191,17 +199,18 @@ void World::open(const OpenRelay& command) {
   const Endpoint relay{bound->bound, next_port++};
   if (command.reserve_next) held[*command.reserve_next] = {bound->bound, next_port++};
   opened.push_back(command.id);
-  engine.on_relay_opened(command.id, relay, now, out_);
+  enter(input::RelayOpened{command.id, relay});
 }
 
 void World::open(const OpenReserved& command) {
   auto reserved = held.extract(command.token);
   REQUIRE_FALSE(reserved.empty());
   if (relays == Relays::fail) {
-    return engine.on_relay_opened(command.id, std::unexpected{failure}, now, out_);
+    enter(input::RelayOpened{command.id, std::unexpected{failure}});
+    return;
   }
   opened.push_back(command.id);
-  engine.on_relay_opened(command.id, reserved.mapped(), now, out_);
+  enter(input::RelayOpened{command.id, reserved.mapped()});
 }
 
 void World::connect(const ConnectPeer& command) {
@@ -209,7 +218,7 @@ void World::connect(const ConnectPeer& command) {
   if (peers == Peers::wait) return;
   std::expected<void, ConnectFailure> outcome;
   if (peers == Peers::refuse) outcome = std::unexpected{connect_failure};
-  engine.on_peer_connected(command.id, outcome, now, out_);
+  enter(input::PeerConnected{command.id, outcome});
 }
 
 Client::Client(World& world, std::string_view address, Transport transport) : world_{world} {

@@ -17,6 +17,7 @@
 #include "protocol/stun/message.hpp"
 #include "protocol/stun/message_writer.hpp"
 #include "protocol/turn/engine.hpp"
+#include "tests/turn/session_input.hpp"
 
 namespace yuelao::turn::test {
 
@@ -101,6 +102,10 @@ class World {
   void close_all();
   // As a server whose addresses have changed does.
   void readdress(const Options& options);
+  void reconfigure(const Options& options);
+  void drain();
+  void add_listener(Transport transport, SocketRef listener, const Endpoint& local);
+  bool carries_data(ConnectionId id);
 
   std::uint64_t drops(Drop drop) const {
     return engine.counters().drops[static_cast<std::size_t>(drop)];
@@ -108,6 +113,7 @@ class World {
   std::uint64_t errors(ErrorCode code) const { return engine.counters().errors[slot(code)]; }
 
   Now now{SteadyTime{1000s}, WallTime{1'800'000'000s}};
+  Recorder* recorder = nullptr;  // outlives this; none but in a session that is recorded
   CountingRandom random;
   QuotaLedger quota;
   RelayDirectory directory;
@@ -141,6 +147,9 @@ class World {
   std::vector<Forwarded> forwarded;
 
  private:
+  // What this gives the engine goes through here, all of it.
+  Said enter(const Input& input);
+  std::vector<Sent> give(const Input& input);
   std::vector<Sent> finish();
   void collect(std::vector<Sent>& sent);
   void carry_out(const Command& command);
@@ -149,6 +158,7 @@ class World {
   void connect(const ConnectPeer& command);
 
   Options options_;
+  ShardNumber shard_ = 0;
   Outbox out_;
 };
 
