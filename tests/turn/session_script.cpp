@@ -39,14 +39,15 @@ void add_listeners(World& world) {
 
 Session::Session()
     : options{session_options()}, quota{options.limits}, directory{options.relay_addresses} {
-  for (ShardNumber number = 0; number < shards.size(); ++number) {
+  ShardNumber number = 0;
+  for (auto& world : shards) {
     const Shared shared{quota, directory, reservations, roaming, number, shards.size()};
-    auto& world = shards.at(number);
     world = std::make_unique<World>(options, shared);
     world->next_port = static_cast<std::uint16_t>(50000 + number * 5000);
     world->recorder = &record;
     record.start(number, {shards.size(), options}, world->now);
     add_listeners(*world);
+    ++number;
   }
 }
 
