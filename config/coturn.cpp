@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/bandwidth.hpp"
 #include "config/coturn_import.hpp"
 #include "config/load.hpp"
 
@@ -113,6 +114,16 @@ std::string limits(const CoturnImport& import) {
   return text.empty() ? "" : "limits:\n" + text;
 }
 
+std::string bandwidth(const CoturnImport& import) {
+  std::string text;
+  const auto add = [&](std::string_view key, turn::Bandwidth octets) {
+    if (octets > 0) text += "  " + std::string{key} + ": " + to_string(octets) + "\n";
+  };
+  add("server", import.server_bandwidth);
+  add("allocation", import.allocation_bandwidth);
+  return text.empty() ? "" : "bandwidth:\n" + text;
+}
+
 std::string lifetimes(const CoturnImport& import) {
   std::string text;
   if (import.longest_lifetime > 0) {
@@ -154,8 +165,8 @@ std::string compose(const CoturnImport& import, const std::string& name) {
   if (!import.external.empty()) external = "external_address: " + listed(import.external) + "\n";
   return "# From " + printable(name) + ". It may hold secrets: chmod 640.\n" + listen(import) +
          external + relay(import) + tls(import) + credentials(import) + peers(import) +
-         limits(import) + lifetimes(import) + (import.mobility ? "mobility: on\n" : "") +
-         remarks(import);
+         limits(import) + bandwidth(import) + lifetimes(import) +
+         (import.mobility ? "mobility: on\n" : "") + remarks(import);
 }
 
 }  // namespace

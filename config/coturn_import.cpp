@@ -119,6 +119,14 @@ Done quota(std::uint32_t& to, Option option) {
   return read_into(to, option, {0, most_allocations});
 }
 
+// coturn's are octets a second, each way as ours.
+Done bandwidth(turn::Bandwidth& to, Option option) {
+  std::uint32_t octets = 0;
+  auto done = read_into(octets, option, {0, UINT32_MAX});
+  if (done) to = octets;
+  return done;
+}
+
 Done file_name(std::string& to, CoturnImport& import, Option option) {
   return keep(read_text(scalar(option)), [&](std::string value) {
     to = std::move(value);
@@ -148,6 +156,8 @@ Done relay_port(I import, O option, std::uint32_t& to) {
 constexpr std::array importers{
     Importer{"allowed-peer-ip",
              [](I import, O option) { return append(import.allow, option, read_range); }},
+    Importer{"bps-capacity",
+             [](I import, O option) { return bandwidth(import.server_bandwidth, option); }},
     Importer{"cert",
              [](I import, O option) { return file_name(import.certificate, import, option); }},
     Importer{"denied-peer-ip",
@@ -162,6 +172,8 @@ constexpr std::array importers{
              [](I import, O option) {
                return read_into(import.longest_lifetime, option, {600, 86'400});
              }},
+    Importer{"max-bps",
+             [](I import, O option) { return bandwidth(import.allocation_bandwidth, option); }},
     Importer{"max-port",
              [](I import, O option) { return relay_port(import, option, import.last_relay_port); }},
     Importer{

@@ -8,6 +8,7 @@
 
 #include "config/element.hpp"
 #include "protocol/endpoint.hpp"
+#include "protocol/turn/bandwidth.hpp"
 
 namespace yuelao::config {
 
@@ -36,6 +37,8 @@ struct CoturnImport {
   std::vector<std::string> deny;
   std::uint32_t total_quota = 0;
   std::uint32_t user_quota = 0;
+  turn::Bandwidth server_bandwidth = 0;  // 0: not said
+  turn::Bandwidth allocation_bandwidth = 0;
   std::uint32_t nonce_seconds = 0;
   std::uint32_t longest_lifetime = 0;
   std::vector<std::pair<std::string, std::string>> remarks;  // option, sentence

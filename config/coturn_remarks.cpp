@@ -19,13 +19,14 @@ constexpr std::string_view systemd = "nothing to set, systemd runs yuelao as a u
 constexpr std::string_view database =
     "NOT TAKEN OVER: yuelao reads no database, put its users and secrets under `users` and "
     "`secrets`.";
-constexpr std::string_view bandwidth =
-    "NOT TAKEN OVER: yuelao limits allocations (`limits`), not bandwidth.";
+constexpr std::string_view discovery =
+    "NOT TAKEN OVER: `behavior_discovery` has the two addresses and ports of RFC 5780.";
 constexpr std::string_view ciphers =
     "nothing to set, OpenSSL's own list is used, TLS 1.2 and 1.3 only.";
 constexpr std::string_view fixed_lifetime = "nothing to set, the RFC fixes it.";
 constexpr std::string_view elsewhere =
-    "NOT TAKEN OVER: yuelao sends no client to another server; let DNS name several.";
+    "NOT TAKEN OVER: yuelao sends clients to another server only while it drains "
+    "(`alternate_server`); let DNS name several.";
 constexpr std::string_view no_admin = "nothing to set, there is no console and no admin page.";
 constexpr std::string_view own_threads = "nothing to set, `threads` is one a core by default.";
 constexpr std::string_view device =
@@ -40,11 +41,10 @@ constexpr std::array option_remarks{
     Remark{"allow-loopback-peers",
            "UNSAFE and not taken over: it opens this machine's own services to every user. For a "
            "media server here, list its address under `peers.allow`."},
-    Remark{"alt-listening-port", "NOT TAKEN OVER: RFC 5780 is not there."},
-    Remark{"alt-tls-listening-port", "NOT TAKEN OVER: RFC 5780 is not there."},
+    Remark{"alt-listening-port", discovery},
+    Remark{"alt-tls-listening-port", discovery},
     Remark{"alternate-server", elsewhere},
     Remark{"aux-server", "NOT TAKEN OVER: list further listeners under `listen`."},
-    Remark{"bps-capacity", bandwidth},
     Remark{"channel-lifetime", fixed_lifetime},
     Remark{"check-origin-consistency", never},
     Remark{"cipher-list", ciphers},
@@ -65,7 +65,6 @@ constexpr std::array option_remarks{
     Remark{"log-file", standard_error},
     Remark{"lt-cred-mech", always},
     Remark{"max-allocate-timeout", never},
-    Remark{"max-bps", bandwidth},
     Remark{"mongo-userdb", database},
     Remark{"mysql-userdb", database},
     Remark{"new-log-timestamp", standard_error},

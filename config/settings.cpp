@@ -257,6 +257,19 @@ constexpr std::array all_settings{
               return assign(read_number(element, channels),
                             draft.config.turn.limits.channels_per_allocation);
             }},
+    Setting{"bandwidth.server",
+            [](E element, D draft) {
+              return assign(read_bandwidth(element), draft.config.turn.limits.bandwidth);
+            }},
+    Setting{"bandwidth.allocation",
+            [](E element, D draft) {
+              return assign(read_bandwidth(element),
+                            draft.config.turn.limits.bandwidth_per_allocation);
+            }},
+    Setting{"bandwidth.strangers",
+            [](E element, D draft) {
+              return assign(read_bandwidth(element), draft.config.turn.limits.strangers);
+            }},
     Setting{"limits.connections",
             [](E element, D draft) {
               return assign(read_number(element, allocations), draft.config.connections);

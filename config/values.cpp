@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "config/bandwidth.hpp"
 #include "config/duration.hpp"
 #include "config/keys.hpp"
 
@@ -141,6 +142,20 @@ Read<std::chrono::seconds> read_duration(const Element& element, DurationBounds 
                                 to_string(bounds.least) + " to " + to_string(bounds.most) + ".");
   }
   return *duration;
+}
+
+Read<turn::Bandwidth> read_bandwidth(const Element& element) {
+  const auto text = read_text(element);
+  if (!text) return std::unexpected{text.error()};
+  if (*text == "off") return turn::unlimited;
+  const auto octets = parse_bandwidth(*text);
+  if (!octets) {
+    return problem(element, backquoted(*text) +
+                                " is not a bandwidth: write a number of bits a second with its "
+                                "unit bit, kbit, Mbit or Gbit, such as 500Mbit, up to 1000Gbit; "
+                                "or off.");
+  }
+  return *octets;
 }
 
 Read<IpAddress> read_address(const Element& element) {

@@ -38,6 +38,8 @@ Read<std::string> read_text(const Element& element);
 Read<std::uint32_t> read_number(const Element& element, NumberBounds bounds);
 // A number with its unit: "90s", "10m", "1h", "2d".
 Read<std::chrono::seconds> read_duration(const Element& element, DurationBounds bounds);
+// "off", which is unlimited, or "500Mbit"
+Read<turn::Bandwidth> read_bandwidth(const Element& element);
 Read<IpAddress> read_address(const Element& element);
 Read<IpRange> read_range(const Element& element);
 Read<PortRange> read_ports(const Element& element);

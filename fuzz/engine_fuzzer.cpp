@@ -370,7 +370,8 @@ class Driver {
   RelayDirectory directory_{options_.relay_addresses};
   ReservationBook reservations_;
   RoamingTable roaming_;
-  Engine engine_{options_, {quota_, directory_, reservations_, roaming_, this_shard, 2}, random_};
+  BandwidthPool bandwidth_{2};
+  Engine engine_{options_, {quota_, directory_, reservations_, roaming_, bandwidth_, this_shard, 2}, random_};
   Outbox out_;
   std::set<RelayId> open_;
   Connections connections_;

@@ -1,5 +1,6 @@
 #include "server/peer_connections.hpp"
 
+#include <tuple>
 #include <utility>
 
 #include "server/tcp_relay.hpp"
@@ -36,7 +37,8 @@ bool PeerConnections::connecting(turn::ConnectionId id) const {
 std::expected<void, turn::ConnectFailure> PeerConnections::connected(turn::ConnectionId id) {
   auto& entry = entries_.at(id);
   entry.connecting = false;
-  poller_.watch(entry.waiting.value(), turn::SocketRef::peer(id), Poller::Interest::none);
+  std::ignore =
+      poller_.watch(entry.waiting.value(), turn::SocketRef::peer(id), Poller::Interest::none);
   if (const auto error = connect_error(entry.waiting)) {
     entries_.erase(id);
     return std::unexpected{failure_of(error)};

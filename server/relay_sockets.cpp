@@ -57,7 +57,7 @@ std::size_t RelaySockets::slot_for(const IpAddress& bound) {
 
 template <class Open>
 auto RelaySockets::open_on(Address& address, turn::Parity parity, Open opener) {
-  using Socket = typename decltype(opener(Endpoint{}))::value_type;
+  using Socket = decltype(opener(Endpoint{}))::value_type;
   std::vector<std::uint16_t> taken_by_others;
   std::expected<Socket, turn::RelayFailure> result{std::unexpect, turn::RelayFailure::no_port};
   for (int attempt = 0; attempt < attempts; ++attempt) {

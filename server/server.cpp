@@ -17,17 +17,13 @@
 #include "protocol/turn/relay_directory.hpp"
 #include "server/admin.hpp"
 #include "server/background.hpp"
-#include "server/connection_limit.hpp"
 #include "server/credential_service.hpp"
 #include "server/log.hpp"
-#include "server/mailbox.hpp"
 #include "server/process.hpp"
 #include "server/random.hpp"
 #include "server/reload.hpp"
 #include "server/shard.hpp"
-#include "server/shared_quota.hpp"
-#include "server/shared_reservations.hpp"
-#include "server/shared_roaming.hpp"
+#include "server/shared_state.hpp"
 #include "server/start_error.hpp"
 #include "server/systemd.hpp"
 
@@ -87,8 +83,8 @@ struct Server::State {
         locate{std::move(locate_)},
         tls{load_tls(config)},
         directory{config.turn.relay_addresses},
-        quota{config.turn.limits},
-        connections{config.connections} {
+        ports{config.relay.first_port, config.relay.last_port},
+        shared{config, shard_count(config, ports)} {
     create_shards();
     if (config.credentials.listen) credential_service.emplace(io, config);
     if (config.metrics) admin.emplace(io, *config.metrics, admin_sources());
@@ -121,12 +117,9 @@ struct Server::State {
   Locate locate;
   std::shared_ptr<TlsContext> tls;
   turn::RelayDirectory directory;
-  SharedQuota quota;
-  SharedRoaming roaming;
-  ConnectionLimit connections;
+  PortRange ports;
+  SharedState shared;
   std::vector<Listening> listening;
-  std::optional<Mailboxes> mailboxes;
-  std::optional<SharedReservations> reservations;
   std::vector<std::unique_ptr<Shard>> shards;
   std::vector<std::thread> threads;
   asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
@@ -145,22 +138,17 @@ struct Server::State {
 };
 
 void Server::State::create_shards() {
-  const PortRange ports{config.relay.first_port, config.relay.last_port};
-  const unsigned count = shard_count(config, ports);
+  const auto count = static_cast<unsigned>(shared.shards);
   Listeners listeners = open_listeners(config.listen, count, config.turn.behavior_discovery);
   listening = std::move(listeners.addresses);
-  mailboxes.emplace(count);
-  reservations.emplace(count);
   for (unsigned i = 0; i < count; ++i) {
     auto& shard = shards.emplace_back(std::make_unique<Shard>(
         served_options(), slice_of(ports, i, count),
-        Shard::Common{
-            .turn = {quota, directory, *reservations, roaming, turn::ShardNumber(i), count},
-            .connections = connections,
-            .mailboxes = *mailboxes,
-            .reservations = *reservations,
-            .others = [this](auto number) -> Shard& { return *shards[number]; },
-            .poller = config.poller}));
+        Shard::Common{.shared = shared,
+                      .directory = directory,
+                      .number = static_cast<turn::ShardNumber>(i),
+                      .others = [this](auto number) -> Shard& { return *shards[number]; },
+                      .poller = config.poller}));
     shard->use(stream_settings());
     const auto add = [&](auto& opened) {
       for (auto& [transport, socket] : opened) shard->add_listener(std::move(socket), transport);
@@ -288,8 +276,8 @@ std::expected<std::string, std::string> Server::State::apply(
   auto own = std::exchange(fresh->turn.peers.own_addresses, config.turn.peers.own_addresses);
   config = *std::move(fresh);
   set_up_log(config.log);
-  quota.set_limits(config.turn.limits);
-  connections.set(config.connections);
+  shared.quota.set_limits(config.turn.limits);
+  shared.connections.set(config.connections);
   for (const auto& shard : shards) shard->reconfigure(served_options(), stream_settings());
   readdress(std::move(addresses), std::move(own));
   if (address_watch) address_watch->look_every(config.address_check);

@@ -18,6 +18,8 @@ constexpr auto tick_interval = 1s;
 // Of a stream that was said goodbye to.
 constexpr auto goodbye_time = 5s;
 
+constexpr auto flood_news_interval = 1min;
+
 // A shard that has nothing to do wakes up this often to see what has expired.
 std::chrono::milliseconds until(SteadyTime time, SteadyTime now) {
   return std::max(std::chrono::ceil<std::chrono::milliseconds>(time - now), 0ms);
@@ -26,17 +28,17 @@ std::chrono::milliseconds until(SteadyTime time, SteadyTime now) {
 }  // namespace
 
 Shard::Shard(const turn::Options& options, PortRange ports, Common common)
-    : connections_{common.connections},
-      mailboxes_{common.mailboxes},
-      mailbox_{common.mailboxes.of(common.turn.shard)},
-      roaming_{common.turn.roaming},
-      number_{common.turn.shard},
+    : connections_{common.shared.connections},
+      mailboxes_{common.shared.mailboxes},
+      mailbox_{common.shared.mailboxes.of(common.number)},
+      roaming_{common.shared.roaming},
+      number_{common.number},
       others_{std::move(common.others)},
-      engine_{options, common.turn, random_},
+      engine_{options, common.shared.of(common.number, common.directory), random_},
       poller_{make_poller(common.poller)},
       relays_{options.relay_addresses,
               ports,
-              {*poller_, random_, common.reservations, common.turn.shard}},
+              {*poller_, random_, common.shared.reservations, common.number}},
       entrance_{connections_,
                 [this](Arrival arrival) {
                   tasks_.post([this, arrival = std::move(arrival)]() mutable {
@@ -312,10 +314,21 @@ void Shard::tick(Now now) {
   next_tick_ = now.steady + tick_interval;
   engine_.advance(now, outbox_);
   close_overdue(now);
+  tell_of_floods(now.steady);
   associations_.advance(now.steady);
   for (const auto id : peers_.overdue(now)) end_connection(id);
   wake_resting_relays();
   settle(now);
+}
+
+// Once a minute, whatever comes.
+void Shard::tell_of_floods(SteadyTime now) {
+  const auto held = engine_.counters().drops[static_cast<std::size_t>(Drop::response_budget)];
+  if (held == held_back_ || now < next_flood_news_) return;
+  log_warning("answers to strangers were held back, see `bandwidth.strangers`",
+              {{"count", held - held_back_}});
+  held_back_ = held;
+  next_flood_news_ = now + flood_news_interval;
 }
 
 void Shard::close_overdue(Now now) {

@@ -12,11 +12,9 @@
 #include "protocol/now.hpp"
 #include "protocol/turn/engine.hpp"
 #include "protocol/turn/outbox.hpp"
-#include "server/connection_limit.hpp"
 #include "server/datagram_pool.hpp"
 #include "server/dtls_clients.hpp"
 #include "server/entrance.hpp"
-#include "server/mailbox.hpp"
 #include "server/meters.hpp"
 #include "server/peer_connections.hpp"
 #include "server/poller.hpp"
@@ -24,7 +22,7 @@
 #include "server/relay_ports.hpp"
 #include "server/relay_sockets.hpp"
 #include "server/sender.hpp"
-#include "server/shared_reservations.hpp"
+#include "server/shared_state.hpp"
 #include "server/stream_clients.hpp"
 #include "server/stream_settings.hpp"
 #include "server/task_queue.hpp"
@@ -37,12 +35,11 @@ namespace yuelao::server {
 // show before it is a stream is seen to by a second thread, the entrance's.
 class Shard {
  public:
-  // What all shards of a server have in common; outlives them.
+  // What a shard has to do with the others; the references outlive it.
   struct Common {
-    turn::Shared turn;  // with this shard's own number
-    ConnectionLimit& connections;
-    Mailboxes& mailboxes;
-    SharedReservations& reservations;  // turn.reservations, with their sockets
+    SharedState& shared;
+    const turn::RelayDirectory& directory;
+    turn::ShardNumber number;  // of this one
     // By number; each outlives the others' run().
     std::function<Shard&(turn::ShardNumber)> others;
     config::Poller poller = config::Poller::automatic;
@@ -152,6 +149,7 @@ class Shard {
 
   void tick(Now now);
   void close_overdue(Now now);
+  void tell_of_floods(SteadyTime now);
 
   void on_arrival(Arrival arrival);
   void on_arrival(DtlsArrival arrival);
@@ -187,6 +185,8 @@ class Shard {
   DtlsOutbox encrypted_;
   std::vector<std::byte> plain_;  // what is being encrypted
   SteadyTime next_tick_;
+  std::uint64_t held_back_ = 0;  // answers, when the log was told last
+  SteadyTime next_flood_news_{};
   bool stopped_ = false;
   std::function<void()> drained_;
 };

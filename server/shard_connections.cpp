@@ -1,5 +1,6 @@
 // What a shard does with the TCP connections of its relays (RFC 6062).
 #include <cerrno>
+#include <tuple>
 #include <utility>
 
 #include "server/shard.hpp"
@@ -24,7 +25,7 @@ void Shard::visit_tcp_relay(const Poller::Event& event, Now now) {
     if (!accepted) {
       // While no descriptor is left the waiting peer keeps the relay readable.
       if (out_of_resources(accepted.error())) {
-        poller_->watch(relay->descriptor.value(), event.ref, Poller::Interest::none);
+        std::ignore = poller_->watch(relay->descriptor.value(), event.ref, Poller::Interest::none);
         resting_.push_back(id);
       }
       // A peer that changed its mind is no reason to stop.

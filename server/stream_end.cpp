@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <tuple>
 #include <utility>
 
 namespace yuelao::server {
@@ -153,7 +154,7 @@ void StreamEnd::cut_off() {
 }
 
 StreamEnd::Parts StreamEnd::depart() {
-  poller_.watch(socket_.value(), ref_, Poller::Interest::none);
+  std::ignore = poller_.watch(socket_.value(), ref_, Poller::Interest::none);
   std::vector<std::byte> octets{unwritten().begin(), unwritten().end()};
   writing_.clear();
   written_ = 0;

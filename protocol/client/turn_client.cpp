@@ -17,6 +17,7 @@ using stun::Message;
 using stun::Method;
 using Reason = Failure::Reason;
 
+constexpr std::uint8_t tcp_protocol = 6;
 constexpr std::uint8_t udp_protocol = 17;
 
 // A server that calls every nonce stale, or every realm a new one, is not asked for ever.
@@ -39,8 +40,13 @@ struct AddAttributes {
     }
   }
   void operator()(const Allocate& allocate) const {
-    writer.add(attribute::requested_transport, udp_protocol);
+    writer.add(attribute::requested_transport, allocate.for_tcp ? tcp_protocol : udp_protocol);
     if (allocate.family) writer.add(attribute::requested_address_family, *allocate.family);
+    // There is no other that it may be (RFC 8656 §7.1).
+    if (allocate.both_families) writer.add(attribute::additional_address_family, Family::ipv6);
+    if (allocate.even_port) writer.add(attribute::even_port, *allocate.even_port);
+    if (allocate.dont_fragment) writer.add(attribute::dont_fragment, {});
+    if (allocate.wants_ticket) writer.add(attribute::mobility_ticket, Bytes{});
   }
   void operator()(const CreatePermission& permission) const {
     writer.add(attribute::xor_peer_address, permission.peer);
@@ -111,6 +117,18 @@ bool understood(const Message& response) {
   return stun::unknown_required(response, known).empty();
 }
 
+// A dual allocation's answer has two relays.
+std::optional<Endpoint> second_relayed(const Message& response) {
+  std::optional<Endpoint> last;
+  unsigned count = 0;
+  response.for_each([&](stun::AttributeType type, Bytes value) {
+    if (type != attribute::xor_relayed_address.type) return;
+    ++count;
+    last = stun::XorAddressCodec::decode(value, response.transaction_id().cookie_and_id());
+  });
+  return count == 2 ? last : std::nullopt;
+}
+
 std::expected<Granted, Failure> read_grant(const Request& request, const Message& response) {
   Granted granted;
   if (const auto plain = response.get(attribute::mapped_address)) granted.plain = *plain;
@@ -119,6 +137,12 @@ std::expected<Granted, Failure> read_grant(const Request& request, const Message
   if (const auto relayed = response.get(attribute::xor_relayed_address)) {
     granted.relayed = *relayed;
   }
+  granted.second_relayed = second_relayed(response);
+  if (const auto refused = response.get(attribute::address_error_code)) {
+    granted.second_refused = refused->code;
+  }
+  granted.reserved = response.get(attribute::reservation_token).has_value();
+  granted.mobile = response.has(attribute::mobility_ticket.type);
   if (const auto other = response.get(attribute::other_address)) granted.other = *other;
   granted.lifetime = response.get(attribute::lifetime).value_or(std::chrono::seconds{0});
   granted.software = response.get(attribute::software).value_or(std::string_view{});

@@ -25,9 +25,14 @@ struct Binding {  // RFC 8489 §12; unsigned
   // CHANGE-REQUEST (RFC 5780 §7.2); without a flag it is not sent.
   stun::ChangeRequest change{};
 };
-struct Allocate {  // RFC 8656 §7.1, for UDP
+struct Allocate {  // RFC 8656 §7.1
   // REQUESTED-ADDRESS-FAMILY; empty: not said, and the server chooses.
-  std::optional<Family> family;
+  std::optional<Family> family{};
+  bool both_families = false;  // ADDITIONAL-ADDRESS-FAMILY
+  std::optional<stun::EvenPort> even_port{};
+  bool dont_fragment = false;
+  bool for_tcp = false;       // a relay for TCP (RFC 6062), and not for UDP
+  bool wants_ticket = false;  // MOBILITY-TICKET (RFC 8016)
 };
 struct CreatePermission {  // RFC 8656 §10.1
   Endpoint peer;           // its port does not matter
@@ -43,12 +48,16 @@ using Request = std::variant<Binding, Allocate, CreatePermission, ChannelBind, R
 
 // Of a success, what the server told.
 struct Granted {
-  std::optional<Endpoint> mapped;   // always there for Binding
-  std::optional<Endpoint> plain;    // MAPPED-ADDRESS, which gateways between may rewrite
-  std::optional<Endpoint> other;    // OTHER-ADDRESS: RFC 5780 §7.4
-  std::optional<Endpoint> relayed;  // always there for Allocate
-  std::chrono::seconds lifetime{};  // of an allocation
-  std::string software;             // as the server wrote it: print it with care
+  std::optional<Endpoint> mapped;          // always there for Binding
+  std::optional<Endpoint> plain;           // MAPPED-ADDRESS, which gateways between may rewrite
+  std::optional<Endpoint> other;           // OTHER-ADDRESS: RFC 5780 §7.4
+  std::optional<Endpoint> relayed;         // always there for Allocate
+  std::optional<Endpoint> second_relayed;  // of a dual allocation
+  std::optional<std::uint16_t> second_refused;  // ADDRESS-ERROR-CODE: why there is no second one
+  bool reserved = false;                        // with a RESERVATION-TOKEN
+  bool mobile = false;                          // with a MOBILITY-TICKET
+  std::chrono::seconds lifetime{};              // of an allocation
+  std::string software;                         // as the server wrote it: print it with care
 };
 
 struct Failure {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "protocol/now.hpp"
 #include "protocol/stun/channel_number.hpp"
 #include "protocol/stun/credentials.hpp"
+#include "protocol/turn/bandwidth.hpp"
 #include "protocol/turn/request.hpp"
 #include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
@@ -111,6 +113,12 @@ struct Allocation {
   std::vector<Permission> permissions;
   std::vector<ChannelBinding> channels;
   std::vector<PeerConnection> connections;  // of a TCP relay
+  // Each way, where bandwidth is limited.
+  struct Traffic {
+    TokenBucket bucket;
+    std::uint64_t octets = 0;  // since bandwidth was shared last, relayed or not
+  };
+  std::array<Traffic, 2> traffic{};
 
   Endpoint bound_endpoint() const { return {bound, relayed.port}; }
   bool open(Now now) const { return state == State::open && !expired(now); }

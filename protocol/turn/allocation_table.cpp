@@ -110,6 +110,11 @@ const Allocation* AllocationTable::find_bound(const Endpoint& bound) const {
   return found == by_bound_.end() ? nullptr : &slots_[found->second].allocation;
 }
 
+Allocation* AllocationTable::find_bound(const Endpoint& bound) {
+  const auto found = by_bound_.find(bound);
+  return found == by_bound_.end() ? nullptr : &slots_[found->second].allocation;
+}
+
 bool AllocationTable::consistent() const {
   std::size_t used = 0;
   std::size_t twins = 0;

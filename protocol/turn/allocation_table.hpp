@@ -68,6 +68,7 @@ class AllocationTable {
   Allocation* find(RelayId id);
   // Null where no open relay is bound.
   const Allocation* find_bound(const Endpoint& bound) const;
+  Allocation* find_bound(const Endpoint& bound);
 
   bool contains(const ClientPath& path) const { return by_path_.contains(path); }
   // Relays: a dual allocation counts as two.

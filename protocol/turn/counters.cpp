@@ -6,10 +6,11 @@ namespace yuelao::turn {
 namespace {
 
 constexpr std::array<std::string_view, drop_count> drop_names = {
-    "malformed",     "bad_fingerprint", "not_a_request",    "unknown_method", "unknown_attribute",
-    "no_allocation", "no_channel",      "no_permission",    "forbidden_peer", "wrong_family",
-    "still_opening", "too_large",       "send_queue_full",  "send_failed",    "icmp",
-    "short_padding", "no_association",  "connection_limit", "moved",
+    "malformed",       "bad_fingerprint", "not_a_request",    "unknown_method", "unknown_attribute",
+    "no_allocation",   "no_channel",      "no_permission",    "forbidden_peer", "wrong_family",
+    "still_opening",   "too_large",       "send_queue_full",  "send_failed",    "icmp",
+    "short_padding",   "no_association",  "connection_limit", "moved",          "bandwidth",
+    "response_budget",
 };
 
 struct NamedMethod {

@@ -33,8 +33,10 @@ enum class Drop : std::uint8_t {
   no_association,     // server: DTLS of no association, or more of a handshake than gets done
   connection_limit,   // a peer's TCP connection beyond what may be open
   moved,              // another shard passed it on, and the client is gone from here (RFC 8016)
+  bandwidth,          // more than its allocation, or the whole server, may relay (RFC 8656 §5)
+  response_budget,    // an answer to who has shown nothing, beyond what its prefix may have
 };
-inline constexpr std::size_t drop_count = 19;
+inline constexpr std::size_t drop_count = 21;
 std::string_view name(Drop drop);
 
 // Index of a method in Counters::requests; the last slot is for every other method.

@@ -47,6 +47,12 @@ Drop drop_for(stun::ParseError error) {
   return error == stun::ParseError::bad_fingerprint ? Drop::bad_fingerprint : Drop::malformed;
 }
 
+std::uint64_t draw(Random& random) {
+  std::array<std::byte, 8> drawn{};
+  random.fill(drawn);
+  return load_u64(drawn);
+}
+
 bool needs_allocation(stun::Method method) {
   return method == stun::Method::refresh || method == stun::Method::create_permission ||
          method == stun::Method::channel_bind || method == stun::Method::connect;
@@ -60,17 +66,16 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
       directory_{shared.directory},
       reservations_{shared.reservations},
       roaming_{shared.roaming},
+      bandwidth_{shared.bandwidth},
       shard_{shared.shard},
       shards_{shared.shards},
       random_{random},
       authentication_{options},
       policy_{options.peers},
       tickets_{options.nonce_key},
-      discovery_{options.behavior_discovery} {
-  std::array<std::byte, 8> seed{};
-  random_.fill(seed);
-  indications_ = load_u64(seed);
-}
+      discovery_{options.behavior_discovery},
+      indications_{draw(random)},
+      strangers_{indications_} {}
 
 void Engine::on_client_message(const ClientPath& path, Bytes message, Now now, Outbox& out) {
   if (message.empty()) return drop(Drop::malformed);
@@ -186,6 +191,14 @@ void Engine::reply(const ReplyTo& to, const Answer& answer, const ClientPath& pa
   if (challenges(answer)) context.nonce = authentication_.nonce_for(path.tuple.client, now.wall);
   const auto message = encode_reply(to, answer, context, out.scratch());
   if (message.empty()) return drop(padded_to(answer) ? Drop::short_padding : Drop::too_large);
+  // Over a stream or DTLS the client has shown that it is where it says.
+  const bool may_be_forged = key == nullptr && path.socket.datagrams();
+  const auto budget = options_.limits.strangers;
+  if (may_be_forged &&
+      !strangers_.spend(path.tuple.client.address, message.size(),
+                        budget == unlimited ? budget : budget / shards_, now.steady)) {
+    return drop(Drop::response_budget);
+  }
   out.send({.from = path.socket,
             .source = path.tuple.server.address,
             .to = path.tuple.client,
@@ -219,6 +232,7 @@ void Engine::advance(Now now, Outbox& out) {
   });
   end_overdue_connections(now, out);
   end_reservations(now.steady, out);
+  if (options_.limits.bandwidth != unlimited) share_bandwidth(now);
 }
 
 void Engine::wake_at_expiry(Allocation& allocation, Now now) {

@@ -25,6 +25,7 @@
 #include "protocol/turn/relay_directory.hpp"
 #include "protocol/turn/request.hpp"
 #include "protocol/turn/reservations.hpp"
+#include "protocol/turn/response_budget.hpp"
 #include "protocol/turn/roaming.hpp"
 #include "protocol/turn/socket_ref.hpp"
 #include "protocol/turn/ticket.hpp"
@@ -45,6 +46,7 @@ struct Shared {
   const RelayDirectory& directory;  // each engine gets a copy of its own
   Reservations& reservations;       // outlives the engines
   Roaming& roaming;                 // outlives the engines
+  BandwidthPool& bandwidth;         // outlives the engines
   ShardNumber shard = 0;            // whose engine it is
   std::size_t shards = 1;           // how many there are
 };
@@ -204,7 +206,9 @@ class Engine {
   };
   void relay_to_peer(const ClientRelays& relays, const ToPeer& data, Now now, Outbox& out);
   void hand_over(const Handover& handover, Now now, Outbox& out);
-  void relay_to_client(const Allocation* allocation, const Endpoint& source, Bytes payload, Now now,
+  bool spend(Allocation& allocation, Way way, std::size_t octets, Now now);
+  void share_bandwidth(Now now);
+  void relay_to_client(Allocation* allocation, const Endpoint& source, Bytes payload, Now now,
                        Outbox& out);
 
   void reply(const ReplyTo& to, const Answer& answer, const ClientPath& path,
@@ -240,6 +244,7 @@ class Engine {
   RelayDirectory directory_;
   Reservations& reservations_;
   Roaming& roaming_;
+  BandwidthPool& bandwidth_;
   ShardNumber shard_;
   std::size_t shards_;
   Random& random_;
@@ -255,8 +260,17 @@ class Engine {
   };
   std::deque<Reserved> reserved_;  // by this engine, used since or not
   boost::unordered_flat_map<ConnectionId, RelayId> connections_;
+  // Of what this shard may relay, each way.
+  struct Share {
+    Bandwidth all = unlimited;
+    Bandwidth each = unlimited;  // of its allocations
+    TokenBucket bucket;
+  };
+  std::array<Share, 2> shares_{};
+  SteadyTime shared_at_{};
   Counters counters_;
-  std::uint64_t indications_ = 0;  // seeded at random, counts Data indications
+  std::uint64_t indications_;  // seeded at random, counts Data indications
+  ResponseBudget strangers_;
   bool draining_ = false;
 };
 

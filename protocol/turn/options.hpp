@@ -11,6 +11,7 @@
 #include "protocol/endpoint.hpp"
 #include "protocol/ip_range.hpp"
 #include "protocol/secret.hpp"
+#include "protocol/turn/bandwidth.hpp"
 
 namespace yuelao::turn {
 
@@ -69,6 +70,11 @@ struct Limits {
   std::uint32_t peer_connections = 5'000;
   std::uint32_t peer_connections_per_user = 0;
   std::uint32_t peer_connections_per_allocation = 16;
+  // Payload of UDP relays each way, of one allocation and of the whole server.
+  Bandwidth bandwidth_per_allocation = unlimited;
+  Bandwidth bandwidth = unlimited;
+  // Answers by UDP to requests that nobody's password signs, for each client prefix as above.
+  Bandwidth strangers = 16'000;
 };
 
 // Where clients are sent that want an allocation while this server drains (RFC 8489 §10).

@@ -78,13 +78,14 @@ void Engine::relay_send_indication(const ClientPath& path, const stun::Message& 
 // RFC 8656 §9: nothing goes to a peer without a permission, on channels neither.
 void Engine::relay_to_peer(const ClientRelays& relays, const ToPeer& data, Now now, Outbox& out) {
   const auto& [peer, payload, dont_fragment] = data;
-  const auto* const relay = relays.of(peer.address.family());
+  auto* const relay = relays.of(peer.address.family());
   if (relay == nullptr) return drop(Drop::wrong_family);
   if (relay->transport != RelayTransport::udp) return drop(Drop::no_allocation);
   const auto* permission = relay->permission_for(peer.address, now);
   if (permission == nullptr) return drop(Drop::no_permission);
   const auto owner = permission->here ? directory_.owner(peer) : std::nullopt;
   if (permission->live_relays_only && !owner) return drop(Drop::forbidden_peer);
+  if (!spend(*relay, Way::to_peer, payload.size(), now)) return drop(Drop::bandwidth);
 
   ++counters_.client_to_peer.packets;
   counters_.client_to_peer.bytes += payload.size();
@@ -117,11 +118,12 @@ void Engine::on_peer_datagram(RelayId relay, const Endpoint& source, Bytes paylo
   relay_to_client(allocations_.find(relay), source, payload, now, out);
 }
 
-void Engine::relay_to_client(const Allocation* allocation, const Endpoint& source, Bytes payload,
-                             Now now, Outbox& out) {
+void Engine::relay_to_client(Allocation* allocation, const Endpoint& source, Bytes payload, Now now,
+                             Outbox& out) {
   if (allocation == nullptr || !allocation->open(now)) return drop(Drop::no_allocation);
   const auto peer = directory_.to_advertised(source);
   if (allocation->permission_for(peer.address, now) == nullptr) return drop(Drop::no_permission);
+  if (!spend(*allocation, Way::to_client, payload.size(), now)) return drop(Drop::bandwidth);
 
   Send send{.from = allocation->path.socket,
             .source = allocation->path.tuple.server.address,
@@ -141,6 +143,41 @@ void Engine::relay_to_client(const Allocation* allocation, const Endpoint& sourc
   ++counters_.peer_to_client.packets;
   counters_.peer_to_client.bytes += payload.size();
   out.send(send);
+}
+
+// RFC 8656 §5.
+bool Engine::spend(Allocation& allocation, Way way, std::size_t octets, Now now) {
+  const auto& limits = options_.limits;
+  if (limits.bandwidth_per_allocation == unlimited && limits.bandwidth == unlimited) return true;
+  auto& traffic = allocation.traffic.at(slot(way));
+  auto& share = shares_.at(slot(way));
+  traffic.octets += octets;
+  const auto rate = std::min(limits.bandwidth_per_allocation, share.each);
+  return traffic.bucket.take(octets, rate, now.steady) &&
+         share.bucket.take(octets, std::min(limits.bandwidth, share.all), now.steady);
+}
+
+// About once a second: of what is left where not all get what they want, each one gets the same.
+void Engine::share_bandwidth(Now now) {
+  const bool first = shared_at_ == SteadyTime{};
+  const auto passed = first ? 1 : std::chrono::duration<double>(now.steady - shared_at_).count();
+  if (passed <= 0) return;
+  shared_at_ = now.steady;
+  for (const auto way : {Way::to_peer, Way::to_client}) {
+    std::vector<Demand> demands;
+    Demand sum{.wanted = 0, .senders = 0};
+    allocations_.for_each([&](Allocation& allocation) {
+      const auto octets = std::exchange(allocation.traffic.at(slot(way)).octets, 0);
+      if (octets == 0) return;
+      const auto wanted = static_cast<Bandwidth>(static_cast<double>(octets) / passed);
+      demands.push_back({.wanted = std::min(wanted, options_.limits.bandwidth_per_allocation)});
+      sum.wanted += demands.back().wanted;
+      ++sum.senders;
+    });
+    auto& share = shares_.at(slot(way));
+    share.all = bandwidth_.part_of(way, shard_, sum, options_.limits.bandwidth);
+    share.each = fair_rate(demands, share.all);
+  }
 }
 
 stun::TransactionId Engine::next_indication_id() {

@@ -23,7 +23,7 @@ std::string api_key(const Secret& secret) {
   return key;
 }
 
-std::string servers(const Request& request) {
+std::string turn_servers(const Request& request) {
   std::string all;
   for (const auto& service : request.services) {
     if (service.scheme == "stun") continue;
@@ -44,7 +44,7 @@ Instructions by_signaling_server(const Request& request) {
             "The signaling server, instead of its section [turn] (elsewhere than in Debian: "
             "/etc/signaling/server.conf). Then: systemctl restart nextcloud-spreed-signaling",
             "[turn]\napikey = " + key + "\nsecret = " + std::string{request.secret.reveal()} +
-                "\nservers = " + servers(request) + "\n"},
+                "\nservers = " + turn_servers(request) + "\n"},
            janus_file(request,
                       "Janus, into its section nat; 8080 is the port of [http] listen in "
                       "server.conf. Then: systemctl restart janus",

@@ -6,6 +6,7 @@
 
 #include "server/printable.hpp"
 #include "server/probe/explain.hpp"
+#include "server/probe/feature_test.hpp"
 #include "server/probe/nat_test.hpp"
 #include "server/probe/private_address.hpp"
 #include "server/probe/relay_test.hpp"
@@ -43,7 +44,10 @@ class LegProbe {
       if (allocate()) test_data();
       leg_.realm = printable(session_->realm());
     }
-    if (shows_nat_) discover_nat();
+    if (options_.load == Load::full) {
+      if (names_other_ && place_.transport == Transport::udp) discover_nat();
+      find_features();
+    }
     return std::move(leg_);
   }
 
@@ -53,10 +57,10 @@ class LegProbe {
     options_.progress(
         fmt::format("{} to {}: {}", spoken(place_.transport), place_.server.to_string(), what));
   }
-  std::expected<OpenLink, LinkError> open(const Place& place) const {
+  std::expected<OpenLink, LinkError> open(const Place& place, SteadyTime deadline) const {
     const auto alpn = options_.uri.relays() ? "stun.turn" : "stun.nat-discovery";  // RFC 7443
     return open_link(place, options_.trust, {options_.uri.host, alpn},
-                     std::min(deadline_, steady_now() + longest_connect));
+                     std::min(deadline, steady_now() + longest_connect));
   }
   void fail(std::string step, const Trouble& trouble) {
     const bool skipped = trouble.error != 0 && is_ours({trouble.error, {}});
@@ -69,8 +73,10 @@ class LegProbe {
   bool bind();
   bool allocate();
   void judge_relay(const client::Granted& granted);
+  RelayTest relay_test();
   void test_data();
   void discover_nat();
+  void find_features();
 
   const Options& options_;
   Place place_;
@@ -78,12 +84,12 @@ class LegProbe {
   SteadyTime deadline_;
   Leg leg_;
   std::optional<Session> session_;
-  bool shows_nat_ = false;  // the server does, by RFC 5780
+  bool names_other_ = false;  // the server has a second address, for RFC 5780
 };
 
 bool LegProbe::connect() {
   tell("connecting");
-  auto open = this->open(place_);
+  auto open = this->open(place_, deadline_);
   if (!open && !open.error().handshake.empty()) {
     const bool datagrams = over_udp(place_.transport);
     if (!datagrams) leg_.add({"connect", Verdict::works, "TCP connects."});
@@ -144,7 +150,7 @@ bool LegProbe::bind() {
   leg_.round_trip = answer.round_trip;
   leg_.mapped = answer.result->mapped;
   leg_.software = printable(answer.result->software);
-  shows_nat_ = answer.result->other && place_.transport == Transport::udp;
+  names_other_ = answer.result->other.has_value();
   const bool translated = leg_.mapped->address != leg_.local->address;
   leg_.add({"binding", Verdict::works,
             fmt::format("The server answers in {}, and sees this machine as {}{}.",
@@ -200,29 +206,38 @@ void LegProbe::judge_relay(const client::Granted& granted) {
        fmt::format("The server opened the relay {} for {} s.", relay, granted.lifetime.count())});
 }
 
-void LegProbe::test_data() {
-  tell("sending packets through the relay");
-  const auto more = [this](Transport transport) -> std::optional<Session> {
-    auto open = this->open({transport, place_.server});
+RelayTest LegProbe::relay_test() {
+  const auto more = [this](Transport transport, SteadyTime deadline) -> std::optional<Session> {
+    auto open = this->open({transport, place_.server}, deadline);
     if (!open) return std::nullopt;
     return std::optional<Session>{std::in_place, std::move(open->link), options_.credentials,
                                   random_};
   };
-  const RelayTest test{.place = place_,
-                       .relayed = *leg_.relayed,
-                       .open = more,
-                       .random = random_,
-                       .deadline = deadline_,
-                       .load = options_.load};
-  test_relay(test, *session_, leg_);
+  return {.place = place_,
+          .relayed = leg_.relayed.value_or(Endpoint{}),
+          .open = more,
+          .random = random_,
+          .deadline = deadline_,
+          .load = options_.load};
+}
+
+void LegProbe::test_data() {
+  tell("sending packets through the relay");
+  test_relay(relay_test(), *session_, leg_);
   // So that the server need not keep the relay until its lifetime ends.
   session_->ask(client::Refresh{0s}, steady_now() + 500ms);
 }
 
 void LegProbe::discover_nat() {
-  if (options_.load == Load::light) return;
   tell("finding out what kind of NAT is between");
   test_nat({place_, leg_.local->address, random_, deadline_}, leg_);
+}
+
+void LegProbe::find_features() {
+  tell("finding out what else the server speaks");
+  if (leg_.relayed) test_relay_features(relay_test(), leg_);
+  test_stun_features(relay_test(), names_other_, leg_);
+  add_features(leg_);
 }
 
 }  // namespace

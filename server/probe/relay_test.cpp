@@ -100,7 +100,7 @@ std::unexpected<Hindrance> innocent(std::string sentences) {
 }
 
 Outcome between_relays(const RelayTest& test, Session& near) {
-  auto far = test.open(test.place.transport);
+  auto far = test.open(test.place.transport, test.deadline);
   if (!far) return hindered("A second connection to the server does not come about.");
   const auto second = far->ask(client::Allocate{}, test.deadline);
   if (!second.result) return hindered(explain(second.result.error(), test.place));
@@ -124,7 +124,7 @@ Outcome between_relays(const RelayTest& test, Session& near) {
 }
 
 Outcome from_socket(const RelayTest& test, Session& near) {
-  auto socket = test.open(Transport::udp);
+  auto socket = test.open(Transport::udp, test.deadline);
   if (!socket) return innocent("This machine cannot send UDP there.");
   // It answered before where the leg is UDP itself; elsewhere there need not be any.
   const auto seen = socket->ask(client::Binding{}, std::min(test.deadline, steady_now() + 2s));

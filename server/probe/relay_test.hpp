@@ -13,8 +13,8 @@ namespace yuelao::probe {
 struct RelayTest {
   Place place;
   Endpoint relayed;  // of the session that is tested
-  // One more session with the same server; empty when there is none to be had.
-  std::function<std::optional<Session>(Transport)> open;
+  // One more session with the same server; empty when there is none to be had until then.
+  std::function<std::optional<Session>(Transport, SteadyTime deadline)> open;
   Random& random;
   SteadyTime deadline;
   Load load = Load::full;

@@ -64,6 +64,24 @@ std::string_view name(DataTest::Way way);
 // RFC 4787's word: "endpoint-independent", "address-dependent", ...; "unknown".
 std::string_view name(client::Dependence dependence);
 
+// A part of the standard that a server need not have, and whether it does.
+struct Feature {
+  enum class Name : std::uint8_t {
+    ipv4_relays,
+    ipv6_relays,
+    dual_allocation,     // RFC 8656's ADDITIONAL-ADDRESS-FAMILY
+    even_ports,          // EVEN-PORT with R, RESERVATION-TOKEN
+    dont_fragment,       // DONT-FRAGMENT
+    tcp_relays,          // RFC 6062
+    mobility,            // RFC 8016
+    behavior_discovery,  // RFC 5780
+    dtls,                // RFC 7350, on the same port
+  };
+  Name name{};
+  std::optional<bool> spoken;  // unset: that could not be found out
+};
+std::string_view name(Feature::Name name);
+
 // One way to the server: one transport to one of its addresses.
 struct Leg {
   Transport transport{};
@@ -80,6 +98,7 @@ struct Leg {
   std::optional<Certificate> certificate;
   std::vector<DataTest> data;
   std::optional<client::NatBehavior> nat;  // unset: the server does not show it
+  std::vector<Feature> features;           // those that were tried
 
   void add(Step step);
 };

@@ -65,6 +65,14 @@ Json json_of(const client::NatBehavior& nat) {
           {"filtering", name(nat.filtering)}};
 }
 
+Json json_of(const std::vector<Feature>& features) {
+  auto json = Json::object();
+  for (const auto& [feature, spoken] : features) {
+    json[std::string{name(feature)}] = spoken ? Json(*spoken) : Json();
+  }
+  return json;
+}
+
 Json json_of(const Leg& leg) {
   Json json{{"transport", name(leg.transport)},
             {"server", leg.server.to_string()},
@@ -80,6 +88,7 @@ Json json_of(const Leg& leg) {
   json["data"] = Json::array();
   for (const auto& data : leg.data) json["data"].push_back(json_of(data));
   json["nat"] = leg.nat ? json_of(*leg.nat) : Json();
+  json["features"] = json_of(leg.features);
   json["steps"] = steps_of(leg.steps);
   return json;
 }

@@ -10,9 +10,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto patience = 300ms;
-constexpr std::int64_t longest_wait = 1'000'000;
-
 class Bindings {
  public:
   Bindings(const Plan& plan, std::vector<Caller>& callers)

@@ -102,8 +102,9 @@ class StreamLink : public ClientLink {
     if (::connect(descriptor, bytes.get(), bytes.size) != 0) fail("connect");
     const int on = 1;
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    const timeval patience{patience_ms / 1000, 0};  // for the handshake of TLS
-    ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const timeval handshake_patience{patience_ms / 1000, 0};  // for the handshake of TLS
+    ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &handshake_patience,
+                 sizeof handshake_patience);
     return descriptor;
   }
   void take_frames(const Taker& take) {

@@ -14,11 +14,8 @@ namespace {
 constexpr std::size_t tag_bytes = 24;
 constexpr std::size_t longest_envelope = 64;
 
-// A packet that is not there this long after all others is lost.
-constexpr auto patience = 300ms;
 // Sent in a row before looking what has arrived, however late the load is.
 constexpr std::uint64_t most_at_once = 32;
-constexpr std::int64_t longest_wait = 1'000'000;
 
 std::uint64_t nanoseconds(std::chrono::steady_clock::time_point time) {
   return static_cast<std::uint64_t>(

@@ -12,6 +12,11 @@
 
 namespace yuelao::bench {
 
+// A packet that is not there this long after all others is lost.
+inline constexpr std::chrono::milliseconds patience{300};
+// How long the poller is waited for at most, in nanoseconds.
+inline constexpr std::int64_t longest_wait = 1'000'000;
+
 struct Traffic {
   std::uint64_t sent = 0;
   std::uint64_t delivered = 0;

@@ -24,6 +24,7 @@ realm: bench
 users: [{{name: {user}, password: {password}}}]
 peers: {{allow: [198.18.0.0/15]}}
 limits: {{per_client: 20000}}
+bandwidth: {{strangers: off}}
 metrics: off
 log: {{level: error}}
 threads: 1

@@ -13,7 +13,7 @@
 #include "protocol/stun/credentials.hpp"
 #include "protocol/stun/integrity.hpp"
 
-namespace yuelao::client {
+namespace yuelao::client::challenge_test {
 namespace {
 
 namespace attribute = stun::attribute;
@@ -167,4 +167,4 @@ TEST_CASE("an answer counts with the integrity that was asked for, and a nonce t
 }
 
 }  // namespace
-}  // namespace yuelao::client
+}  // namespace yuelao::client::challenge_test

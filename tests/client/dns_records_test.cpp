@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace yuelao::client {
+namespace yuelao::client::dns_records_test {
 namespace {
 
 // Draws the numbers it is given, and zero after that.
@@ -92,4 +92,4 @@ TEST_CASE("a name is the same in any case, and with or without the dot at its en
 }
 
 }  // namespace
-}  // namespace yuelao::client
+}  // namespace yuelao::client::dns_records_test

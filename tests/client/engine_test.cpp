@@ -7,7 +7,7 @@
 #include "protocol/stun/message_writer.hpp"
 #include "tests/turn/world.hpp"
 
-namespace yuelao::client {
+namespace yuelao::client::engine_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -17,11 +17,14 @@ using Reason = Failure::Reason;
 
 struct Pair {
   explicit Pair(std::string password = "wonderland",
-                const turn::Options& options = turn::test::default_options())
+                const turn::Options& options = turn::test::default_options(),
+                Transport transport = Transport::udp)
       : world{options},
-        client{Carrier::datagrams, Credentials{"alice", Secret{std::move(password)}}, {}, random} {
-    path.tuple = {Transport::udp, endpoint("203.0.113.9:4000"), turn::test::server_v4};
-    path.socket = turn::SocketRef::listener(0);
+        client{
+            carrier_of(transport), Credentials{"alice", Secret{std::move(password)}}, {}, random} {
+    path.tuple = {transport, endpoint("203.0.113.9:4000"), turn::test::server_v4};
+    const bool stream = transport != Transport::udp;
+    path.socket = stream ? turn::SocketRef::stream(0, 0) : turn::SocketRef::listener(0);
   }
 
   // Until the request has ended. The first `lost` transmissions do not arrive.
@@ -45,6 +48,10 @@ struct Pair {
     }
     FAIL("the request never ended");
     return {};
+  }
+
+  static Carrier carrier_of(Transport transport) {
+    return transport == Transport::udp ? Carrier::datagrams : Carrier::stream;
   }
 
   World world;
@@ -78,6 +85,35 @@ TEST_CASE("the client authenticates with SHA-256 and knows what was offered") { 
   CHECK(offer.chosen == stun::KeyAlgorithm::sha256);
   CHECK_FALSE(offer.user_anonymity);
   CHECK(pair.ask(Refresh{600s}).result);
+}
+
+TEST_CASE("what a client wishes of its relay is granted, or refused by name") {  // RFC 8656 §7.1
+  auto options = turn::test::default_options();
+  const auto granted = [&](const Allocate& allocate, Transport transport = Transport::udp) {
+    Pair pair{"wonderland", options, transport};
+    return pair.ask(allocate).result;
+  };
+  CHECK(granted({.family = Family::ipv6})->relayed->address.family() == Family::ipv6);
+  CHECK(granted({.dont_fragment = true}));
+  const auto dual = granted({.both_families = true});
+  CHECK(dual->relayed->address.family() == Family::ipv4);
+  CHECK(dual->second_relayed.value().address.family() == Family::ipv6);
+  const auto even = granted({.even_port = stun::EvenPort{.reserve_next = true}});
+  CHECK(even->relayed->port % 2 == 0);
+  CHECK(even->reserved);
+  CHECK_FALSE(dual->reserved);
+  CHECK_FALSE(dual->second_refused.has_value());
+
+  CHECK(granted({.wants_ticket = true}).error().code == 405);
+  CHECK(granted({.for_tcp = true}, Transport::tcp).error().code == 442);
+  options.mobility = true;
+  options.tcp_relays = true;
+  CHECK(granted({.wants_ticket = true})->mobile);
+  CHECK(granted({.for_tcp = true}, Transport::tcp)->relayed);
+  options.relay_addresses.pop_back();
+  const auto single = granted({.both_families = true});
+  CHECK_FALSE(single->second_relayed.has_value());
+  CHECK(single->second_refused == 440);
 }
 
 TEST_CASE("the client hides its user's name where the server can find it") {  // RFC 8489 §9.2.5
@@ -204,4 +240,4 @@ TEST_CASE("an answer signed with another key is as if it never came") {  // RFC 
 }
 
 }  // namespace
-}  // namespace yuelao::client
+}  // namespace yuelao::client::engine_test

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace yuelao::client {
+namespace yuelao::client::nat_discovery_test {
 namespace {
 
 using Obstacle = NatDiscovery::Obstacle;
@@ -192,4 +192,4 @@ TEST_CASE("silence at the last test leaves mapping unknown") {
   CHECK(discovery.behavior().filtering == Dependence::none);
 }
 
-}  // namespace yuelao::client
+}  // namespace yuelao::client::nat_discovery_test

@@ -6,7 +6,7 @@
 #include <array>
 #include <sstream>
 
-namespace yuelao::client {
+namespace yuelao::client::resolution_test {
 namespace {
 
 using Kind = Remark::Kind;
@@ -371,4 +371,4 @@ TEST_CASE("names that all lead to the same next ones are followed once") {
 }
 
 }  // namespace
-}  // namespace yuelao::client
+}  // namespace yuelao::client::resolution_test

@@ -13,7 +13,7 @@
 #include "protocol/stun/credentials.hpp"
 #include "tests/turn/world.hpp"
 
-namespace yuelao::client {
+namespace yuelao::client::turn_client_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -260,8 +260,10 @@ TEST_CASE("a Data indication without its peer or its data is none") {  // RFC 86
     writer.add(attribute::xor_peer_address, endpoint("192.0.78.1:7"));
   };
   const Fill data = [](MessageWriter& writer) { writer.add(attribute::data, as_bytes("hi")); };
+  const Fill icmp = [](MessageWriter& writer) { writer.add(attribute::icmp, {3, 1, 0}); };
   CHECK_FALSE(readable(peer));
   CHECK_FALSE(readable(data));
+  CHECK_FALSE(readable(icmp));  // §11.6
   CHECK(readable([&](MessageWriter& writer) {
     peer(writer);
     data(writer);
@@ -279,4 +281,4 @@ TEST_CASE("on a stream a request is sent once, and waited for as long") {  // RF
 }
 
 }  // namespace
-}  // namespace yuelao::client
+}  // namespace yuelao::client::turn_client_test

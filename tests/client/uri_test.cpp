@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-namespace yuelao::client {
+namespace yuelao::client::uri_test {
 namespace {
 
 TEST_CASE("a STUN or TURN URI is read, and written as it was") {  // RFC 7064 and 7065, appendices
@@ -95,4 +95,4 @@ TEST_CASE("what is no STUN or TURN URI is refused for its reason") {
 }
 
 }  // namespace
-}  // namespace yuelao::client
+}  // namespace yuelao::client::uri_test

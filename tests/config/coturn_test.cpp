@@ -7,7 +7,7 @@
 #include "config/load.hpp"
 #include "config/turnserver_conf.hpp"
 
-namespace yuelao::config {
+namespace yuelao::config::coturn_test {
 namespace {
 
 std::string imported(std::string_view text) {
@@ -144,18 +144,26 @@ TEST_CASE("listeners follow the flags") {
   CHECK_FALSE(config_of("no-tls\ncert=/a\npkey=/b\n").tls);
 }
 
+TEST_CASE("bandwidth is in octets a second there, and in bits here") {
+  const auto limits = config_of("max-bps=3000000\nbps-capacity=125000000\n").turn.limits;
+  CHECK(limits.bandwidth_per_allocation == 3'000'000);
+  CHECK(limits.bandwidth == 125'000'000);
+  CHECK(holds(imported("max-bps=3000000\n"), "bandwidth:\n  allocation: 24Mbit\n"));
+  CHECK_FALSE(holds(imported("max-bps=0\nbps-capacity=0\n"), "bandwidth"));
+}
+
 TEST_CASE("each other option leaves one comment, and an unsafe one says so") {
   const auto yaml = imported(
-      "no-auth\nallow-loopback-peers\nfingerprint\nmax-bps=1\nmax-bps=2\nuserdb=/x\n"
+      "no-auth\nallow-loopback-peers\nfingerprint\naux-server=1\naux-server=2\nuserdb=/x\n"
       "cli-password=hunter2\nfoo-bar=1\nserver-relay\n");
   for (const auto* part :
        {"# no-auth: UNSAFE", "# allow-loopback-peers: UNSAFE", "# server-relay: UNSAFE",
-        "# fingerprint: nothing to set", "# max-bps: NOT TAKEN OVER", "# userdb: NOT TAKEN OVER",
+        "# fingerprint: nothing to set", "# aux-server: NOT TAKEN OVER", "# userdb: NOT TAKEN OVER",
         "# cli-password: nothing to set", "# foo-bar: NOT TAKEN OVER: no option of coturn's"}) {
     CAPTURE(part);
     CHECK(holds(yaml, part));
   }
-  CHECK(yaml.find("# max-bps") == yaml.rfind("# max-bps"));
+  CHECK(yaml.find("# aux-server") == yaml.rfind("# aux-server"));
   CHECK_FALSE(holds(yaml, "hunter2"));
   CHECK(holds(yaml, "yuelao makes a secret of its own"));
 }
@@ -222,4 +230,4 @@ TEST_CASE("a value that cannot be right is an error with its place") {
 }
 
 }  // namespace
-}  // namespace yuelao::config
+}  // namespace yuelao::config::coturn_test

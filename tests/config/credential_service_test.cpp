@@ -3,7 +3,7 @@
 #include "config/load.hpp"
 #include "tests/config/refused.hpp"
 
-namespace yuelao::config {
+namespace yuelao::config::credential_service_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -118,4 +118,4 @@ TEST_CASE("a key that can be guessed gives a warning with its place, and no erro
   CHECK(config->warnings[0].find("hunter2") == std::string::npos);
 }
 
-}  // namespace yuelao::config
+}  // namespace yuelao::config::credential_service_test

@@ -4,7 +4,7 @@
 
 #include "tests/support/temporary_directory.hpp"
 
-namespace yuelao::config {
+namespace yuelao::config::load_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -36,6 +36,26 @@ TEST_CASE("nothing said means the defaults") {
     CHECK(config.log.privacy == LogPrivacy::none);
     CHECK(config.warnings.empty());
   }
+}
+
+TEST_CASE("bandwidths are in bits a second, with a unit") {
+  struct Row {
+    std::string_view text;
+    turn::Bandwidth octets;
+  };
+  const Row rows[] = {{"8bit", 1},
+                      {"64kbit", 8'000},
+                      {"20Mbit", 2'500'000},
+                      {"1Gbit", 125'000'000},
+                      {"1000Gbit", 125'000'000'000},
+                      {"off", turn::unlimited}};
+  for (const auto& [text, octets] : rows) {
+    CAPTURE(text);
+    const auto config = good("bandwidth: {allocation: " + std::string{text} + "}");
+    CHECK(config.turn.limits.bandwidth_per_allocation == octets);
+    CHECK(config.turn.limits.bandwidth == turn::unlimited);
+  }
+  CHECK(good("bandwidth: {server: 1Gbit}").turn.limits.bandwidth == 125'000'000);
 }
 
 TEST_CASE("listeners name a transport, perhaps an address, and a port") {
@@ -222,4 +242,4 @@ TEST_CASE("a file that is not there, or no file, is one sentence") {
   CHECK(load("/dev/zero").error().sentence.starts_with("this is larger than 64 KiB"));
 }
 
-}  // namespace yuelao::config
+}  // namespace yuelao::config::load_test

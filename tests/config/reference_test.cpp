@@ -8,7 +8,7 @@
 #include "config/load.hpp"
 #include "tests/support/temporary_directory.hpp"
 
-namespace yuelao::config {
+namespace yuelao::config::reference_test {
 namespace {
 
 std::string project_file(const std::string& name) {
@@ -149,4 +149,4 @@ TEST_CASE("docs/configuration.md has a row for every key and for nothing else") 
   CHECK(documented == known);
 }
 
-}  // namespace yuelao::config
+}  // namespace yuelao::config::reference_test

@@ -2,7 +2,7 @@
 
 #include "tests/config/refused.hpp"
 
-namespace yuelao::config {
+namespace yuelao::config::refusal_test {
 
 using test::check_refused;
 using Row = test::Refused;
@@ -139,6 +139,12 @@ TEST_CASE("a number out of range, or none, is refused with the range") {
       {"threads: 1.5", "1:10", "write a whole number"},
       {"threads: 4294967297", "1:10", "`4294967297` does not fit"},
       {"limits:\n  allocations: 0", "2:16", "from 1 to 1000000"},
+      {"bandwidth: {server: 5}", "1:21", "such as 500Mbit"},
+      {"bandwidth: {server: 7bit}", "1:21", "is not a bandwidth"},
+      {"bandwidth: {server: 1001Gbit}", "1:21", "up to 1000Gbit"},
+      {"bandwidth: {server: 18446744073709551615Gbit}", "1:21", "is not a bandwidth"},
+      {"bandwidth: {server: -1Mbit}", "1:21", "is not a bandwidth"},
+      {"bandwidth: 5Mbit", "1:12", "such as `server: ...`"},
       {"limits: {channels: 4097}", "1:20", "from 1 to 4096"},
   };
   check_refused(rows);
@@ -290,4 +296,4 @@ TEST_CASE("thousands of openings end in a sentence, not on the stack") {
   }
 }
 
-}  // namespace yuelao::config
+}  // namespace yuelao::config::refusal_test

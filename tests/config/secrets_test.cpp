@@ -5,7 +5,7 @@
 #include "config/load.hpp"
 #include "tests/support/temporary_directory.hpp"
 
-namespace yuelao::config {
+namespace yuelao::config::secrets_test {
 namespace {
 
 using test::TemporaryDirectory;
@@ -118,4 +118,4 @@ TEST_CASE("no error and no warning repeats a secret") {
   CHECK(config.warnings[0].find("hunter2") == std::string::npos);
 }
 
-}  // namespace yuelao::config
+}  // namespace yuelao::config::secrets_test

@@ -8,7 +8,7 @@
 
 #include "tests/support/hex.hpp"
 
-namespace yuelao::edge {
+namespace yuelao::edge::client_hello_test {
 namespace {
 
 using std::string_literals::operator""s;
@@ -154,4 +154,4 @@ TEST_CASE("a ClientHello is bounded, whole and in small records") {
         ClientHelloError::too_long);
 }
 
-}  // namespace yuelao::edge
+}  // namespace yuelao::edge::client_hello_test

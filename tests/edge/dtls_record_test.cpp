@@ -7,7 +7,7 @@
 
 #include "tests/support/hex.hpp"
 
-namespace yuelao::edge {
+namespace yuelao::edge::dtls_record_test {
 namespace {
 
 using test::from_hex;
@@ -67,4 +67,4 @@ TEST_CASE("a ClientHello has a random, and nothing else has one") {
 }
 
 }  // namespace
-}  // namespace yuelao::edge
+}  // namespace yuelao::edge::dtls_record_test

@@ -6,7 +6,7 @@
 
 #include <doctest/doctest.h>
 
-namespace yuelao::edge {
+namespace yuelao::edge::proxy_header_test {
 namespace {
 
 using std::string_literals::operator""s;
@@ -150,4 +150,4 @@ TEST_CASE("a PROXY header is written as version 2") {
   CHECK(parse_proxy_header(composed)->proxied == mixed);
 }
 
-}  // namespace yuelao::edge
+}  // namespace yuelao::edge::proxy_header_test

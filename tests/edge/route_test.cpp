@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-namespace yuelao::edge {
+namespace yuelao::edge::route_test {
 
 TEST_CASE("who answers on a shared port is decided by the name, then by the protocols") {
   struct Row {
@@ -30,4 +30,4 @@ TEST_CASE("who answers on a shared port is decided by the name, then by the prot
   }
 }
 
-}  // namespace yuelao::edge
+}  // namespace yuelao::edge::route_test

@@ -304,7 +304,7 @@ def test_a_server_without_it_is_not_asked(street, serve):
     street.become("masquerade")
     probed = run_probe(street.home, f"stun:{SERVER[4]}")
     assert probed.status == 0 and probed.leg["nat"] is None
-    assert [step["step"] for step in probed.leg["steps"]] == ["binding"]
+    assert [step["step"] for step in probed.leg["steps"]] == ["binding", "features"]
 
 
 def test_a_firewall_at_the_other_address_is_told_from_a_nat(street, serve):

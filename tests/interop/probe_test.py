@@ -130,7 +130,7 @@ def test_a_name_without_a_transport_is_tried_on_all_its_addresses_over_udp_and_t
 def test_a_stun_uri_asks_for_the_address_alone(yuelao, probe):
     probed = probe(f"stun:{SERVER[4]}")
     assert probed.status == 0, probed.text
-    assert [step["step"] for step in probed.leg["steps"]] == ["binding"]
+    assert [step["step"] for step in probed.leg["steps"]] == ["binding", "features"]
     assert probed.leg["relayed"] is None
 
 

@@ -91,6 +91,16 @@ def test_functions_fit_on_a_screen(tmp_path):
     assert rules.function_size_problems([str(long)])[1]
 
 
+def test_what_starts_threads_is_looked_at_by_thread_sanitizer():
+    paths = [str((pathlib.Path(lists).parent / source)) for lists in TRACKED
+             if lists.startswith("tests/") and lists.endswith("CMakeLists.txt")
+             for source in rules.quiet_tests((ROOT / lists).read_text(encoding="utf-8"))]
+    assert "tests/turn/relay_test.cpp" in paths
+    assert "tests/server/poller_test.cpp" not in paths
+    assert over(paths, rules.thread_problems) == []
+    assert rules.thread_problems("a.cpp", "#include <vector>\n#include <thread>\n")
+
+
 def test_libraries_link_only_what_is_below_them():
     targets = os.environ.get("YUELAO_TARGETS")
     assert targets, ("YUELAO_TARGETS is not set: run `scripts/test --stage layering`, or name the "

@@ -124,6 +124,23 @@ def function_size_problems(paths, limit=60):
     return len(functions), problems
 
 
+# What starts threads, of the standard library and of ours.
+THREADS = re.compile(
+    r'^#include (?:<(?:thread|future|pthread\.h)>|"server/(?:background|server)\.hpp"|"tests/server/shard_group\.hpp")$',
+    re.MULTILINE)
+
+
+def quiet_tests(cmake):
+    """The sources of each yuelao_test() that is not marked THREADS, as its CMakeLists.txt names them."""
+    for match in re.finditer(r"yuelao_test\(NAME \w+( THREADS)?\s+SOURCES(.*?)LIBRARIES", cmake, re.DOTALL):
+        if not match.group(1):
+            yield from match.group(2).split()
+
+
+def thread_problems(path, code):
+    return [f"{path}: {match.group()}, without THREADS at its yuelao_test()" for match in THREADS.finditer(code)]
+
+
 def links(graph):
     """The edges of a graph that `cmake --graphviz` wrote, libraries by their plain names."""
     edges = {}

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-namespace yuelao {
+namespace yuelao::endpoint_test {
 
 TEST_CASE("an IPv4-mapped IPv6 address is the IPv4 address it carries") {
   CHECK(IpAddress::parse("::ffff:192.0.2.1") == IpAddress::parse("192.0.2.1"));
@@ -48,4 +48,4 @@ TEST_CASE("five-tuples that differ in one part differ") {
   CHECK(hash_value(other) != hash_value(tuple));
 }
 
-}  // namespace yuelao
+}  // namespace yuelao::endpoint_test

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-namespace yuelao {
+namespace yuelao::ip_range_test {
 namespace {
 
 IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
@@ -46,4 +46,4 @@ TEST_CASE("what is not a range is refused") {
   }
 }
 
-}  // namespace yuelao
+}  // namespace yuelao::ip_range_test

@@ -6,7 +6,7 @@
 
 #include "config/load.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::address_book_test {
 namespace {
 
 using Addresses = std::vector<IpAddress>;
@@ -135,4 +135,4 @@ TEST_CASE("nobody is asked when the kernel tells of what changes nothing") {
   CHECK(moved->relay_addresses.front().bound == address("10.0.0.6"));
 }
 
-}  // namespace yuelao::server
+}  // namespace yuelao::server::address_book_test

@@ -6,7 +6,7 @@
 
 #include "config/load.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::addresses_test {
 namespace {
 
 using Addresses = std::vector<IpAddress>;
@@ -166,4 +166,4 @@ TEST_CASE("this machine can bind its own addresses and not a documentation one")
   CHECK(std::ranges::find(looked_up, address("127.0.0.2")) != looked_up.end());
 }
 
-}  // namespace yuelao::server
+}  // namespace yuelao::server::addresses_test

@@ -20,7 +20,7 @@
 #include "server/start_error.hpp"
 #include "tests/server/metrics_sample.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::admin_test {
 namespace {
 
 const Endpoint any_port = *Endpoint::parse("127.0.0.1:0");
@@ -260,4 +260,4 @@ TEST_CASE("a port that is taken is one sentence with the address and the setting
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::admin_test

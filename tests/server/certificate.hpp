@@ -4,22 +4,9 @@
 #include <string>
 
 #include "config/config.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace yuelao::test {
-
-// A directory that goes when this does.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory();
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // Writes a fresh key and a certificate signed with it, for *.test and turn.test, valid
 // from and to as many seconds from now, as NAME.pem and NAME.key.

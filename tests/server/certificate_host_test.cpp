@@ -4,7 +4,7 @@
 
 #include "tests/server/certificate.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::certificate_host_test {
 
 TEST_CASE("a certificate's host is its first name that a client can be given") {
   const test::TemporaryDirectory directory;
@@ -14,4 +14,4 @@ TEST_CASE("a certificate's host is its first name that a client can be given") {
   CHECK_FALSE(certificate_host(directory.path() / "missing.pem"));
 }
 
-}  // namespace yuelao::server
+}  // namespace yuelao::server::certificate_host_test

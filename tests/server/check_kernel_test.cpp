@@ -4,7 +4,7 @@
 
 #include "server/check/kernel.hpp"
 
-namespace yuelao::check {
+namespace yuelao::check::check_kernel_test {
 namespace {
 
 using probe::Step;
@@ -103,4 +103,4 @@ TEST_CASE("a firewall's table that fills up is told before it is full") {
 }
 
 }  // namespace
-}  // namespace yuelao::check
+}  // namespace yuelao::check::check_kernel_test

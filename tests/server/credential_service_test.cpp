@@ -10,7 +10,7 @@
 #include "protocol/stun/credentials.hpp"
 #include "server/ice_server.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::credential_service_test {
 namespace {
 
 namespace http = boost::beast::http;
@@ -222,4 +222,4 @@ TEST_CASE("pages of the configured origins may read answers and refusals, others
         "");
 }
 
-}  // namespace yuelao::server
+}  // namespace yuelao::server::credential_service_test

@@ -12,7 +12,7 @@
 #include "tests/server/dtls_end.hpp"
 #include "tests/support/hex.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::dtls_session_test {
 namespace {
 
 using test::DtlsEnd;
@@ -316,4 +316,4 @@ TEST_CASE("nothing older than DTLS 1.2 is spoken") {  // RFC 9325 §3.1.2
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::dtls_session_test

@@ -9,7 +9,7 @@
 #include "tests/server/turn_client.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::dtls_shard_test {
 namespace {
 
 using test::DtlsEnd;
@@ -235,4 +235,4 @@ TEST_CASE("a server that stops says goodbye") {
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::dtls_shard_test

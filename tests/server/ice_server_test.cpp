@@ -7,7 +7,7 @@
 #include "config/load.hpp"
 #include "protocol/stun/credentials.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::ice_server_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -128,4 +128,4 @@ TEST_CASE("the JSON is an RTCIceServer, whatever the name holds") {
   CHECK(json["credential"] == server->credential.reveal());
 }
 
-}  // namespace yuelao::server
+}  // namespace yuelao::server::ice_server_test

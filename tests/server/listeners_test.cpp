@@ -9,7 +9,7 @@
 #include "server/start_error.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::listeners_test {
 namespace {
 
 const IpAddress loopback = IpAddress::v4({127, 0, 0, 1});
@@ -126,4 +126,4 @@ TEST_CASE("an address of another machine is refused") {
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::listeners_test

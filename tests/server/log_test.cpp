@@ -15,7 +15,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
-namespace yuelao::server {
+namespace yuelao::server::log_test {
 namespace {
 
 using config::LogFormat;
@@ -248,4 +248,4 @@ TEST_CASE("with stderr closed, no socket opened later is written to") {
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::log_test

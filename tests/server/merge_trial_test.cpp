@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-namespace yuelao::server {
+namespace yuelao::server::merge_trial_test {
 namespace {
 
 using Change = MergeTrial::Change;
@@ -43,4 +43,4 @@ TEST_CASE("merging stays as long as it saves one message in five") {
   CHECK(messages_until(trial, Change::merge, 1) == 1024);
 }
 
-}  // namespace yuelao::server
+}  // namespace yuelao::server::merge_trial_test

@@ -13,7 +13,7 @@
 #include "tests/server/turn_client.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::mobility_test {
 namespace {
 
 using test::DtlsWire;
@@ -204,4 +204,4 @@ TEST_CASE("a second association of the same client takes the place of one that m
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::mobility_test

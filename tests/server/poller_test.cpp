@@ -14,7 +14,7 @@
 #include "tests/server/tested_poller.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::poller_test {
 namespace {
 
 using test::UdpWire;
@@ -168,7 +168,7 @@ TEST_CASE("a stream is told of as long as it is readable, and writable where tha
     CHECK(events[0].readable);
     CHECK_FALSE(events[0].writable);
   }
-  poller->watch(ours.value(), ref, Poller::Interest::read_and_write);
+  REQUIRE_FALSE(poller->watch(ours.value(), ref, Poller::Interest::read_and_write));
   const auto events = poller->wait(test::patience);
   REQUIRE(events.size() == 1);
   CHECK(events[0].writable);
@@ -193,4 +193,4 @@ TEST_CASE("a removed socket's port is free at once, whatever waits in it") {
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::poller_test

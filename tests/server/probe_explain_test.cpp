@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-namespace yuelao::probe {
+namespace yuelao::probe::probe_explain_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -143,4 +143,4 @@ TEST_CASE("durations are told in milliseconds with one digit behind the point") 
 }
 
 }  // namespace
-}  // namespace yuelao::probe
+}  // namespace yuelao::probe::probe_explain_test

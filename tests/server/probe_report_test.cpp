@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace yuelao::probe {
+namespace yuelao::probe::probe_report_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -141,4 +141,4 @@ TEST_CASE("JSON is JSON whatever octets a server sent") {
 }
 
 }  // namespace
-}  // namespace yuelao::probe
+}  // namespace yuelao::probe::probe_report_test

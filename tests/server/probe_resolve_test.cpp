@@ -8,7 +8,7 @@
 #include "server/probe/dns.hpp"
 #include "server/probe/waiting.hpp"
 
-namespace yuelao::probe {
+namespace yuelao::probe::probe_resolve_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -230,4 +230,4 @@ TEST_CASE("a name that no DNS message can hold is no such name") {  // RFC 1035 
 }
 
 }  // namespace
-}  // namespace yuelao::probe
+}  // namespace yuelao::probe::probe_resolve_test

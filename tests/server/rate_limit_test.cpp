@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-namespace yuelao::server {
+namespace yuelao::server::rate_limit_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -45,4 +45,4 @@ TEST_CASE("any number of clients takes bounded memory") {
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::rate_limit_test

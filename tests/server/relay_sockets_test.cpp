@@ -9,7 +9,7 @@
 #include "tests/server/tested_poller.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::relay_sockets_test {
 namespace {
 
 using turn::RelayFailure;
@@ -282,4 +282,4 @@ TEST_CASE("an even port is found while there is one, and never an odd one instea
   CHECK(ports.take(turn::Parity::even) == 50002);
 }
 
-}  // namespace yuelao::server
+}  // namespace yuelao::server::relay_sockets_test

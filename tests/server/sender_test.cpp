@@ -11,7 +11,7 @@
 #include "tests/server/tested_poller.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::sender_test {
 namespace {
 
 using test::Octets;
@@ -268,4 +268,4 @@ TEST_CASE(
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::sender_test

@@ -19,27 +19,22 @@ config::Config loopback_config() {
   config.turn.peers.allow = {*IpRange::parse("127.0.0.0/8")};
   config.turn.credentials.users = {{"alice", Secret{"wonderland"}}};
   config.turn.nonce_key = Secret{std::string(32, 'k')};
+  config.turn.limits.strangers = turn::unlimited;  // tests ask more than clients do
   return config;
 }
 
 ShardGroup::ShardGroup(const config::Config& config, unsigned shards,
                        const std::shared_ptr<server::TlsContext>& tls)
-    : directory_{config.turn.relay_addresses},
-      quota_{config.turn.limits},
-      connections_{config.connections},
-      mailboxes_{shards},
-      reservations_{shards} {
+    : directory_{config.turn.relay_addresses}, shared_{config, shards} {
   auto listeners = server::open_listeners(config.listen, shards);
   addresses_ = std::move(listeners.addresses);
   const server::PortRange ports{config.relay.first_port, config.relay.last_port};
   for (unsigned i = 0; i < shards; ++i) {
     auto& shard = shards_.emplace_back(std::make_unique<server::Shard>(
         config.turn, server::slice_of(ports, i, shards),
-        server::Shard::Common{.turn = {quota_, directory_, reservations_, roaming_,
-                                       static_cast<turn::ShardNumber>(i), shards},
-                              .connections = connections_,
-                              .mailboxes = mailboxes_,
-                              .reservations = reservations_,
+        server::Shard::Common{.shared = shared_,
+                              .directory = directory_,
+                              .number = static_cast<turn::ShardNumber>(i),
                               .others = [this](turn::ShardNumber number) -> server::Shard& {
                                 return *shards_[number];
                               },

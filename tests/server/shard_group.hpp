@@ -7,12 +7,9 @@
 
 #include "config/config.hpp"
 #include "protocol/turn/relay_directory.hpp"
-#include "server/connection_limit.hpp"
 #include "server/listeners.hpp"
 #include "server/shard.hpp"
-#include "server/shared_quota.hpp"
-#include "server/shared_reservations.hpp"
-#include "server/shared_roaming.hpp"
+#include "server/shared_state.hpp"
 
 namespace yuelao::test {
 
@@ -47,11 +44,7 @@ class ShardGroup {
   Endpoint address(Transport transport) const;
 
   turn::RelayDirectory directory_;
-  server::SharedQuota quota_;
-  server::SharedRoaming roaming_;
-  server::ConnectionLimit connections_;
-  server::Mailboxes mailboxes_;
-  server::SharedReservations reservations_;
+  server::SharedState shared_;
   std::vector<server::Listening> addresses_;
   std::vector<std::unique_ptr<server::Shard>> shards_;
   std::vector<std::thread> threads_;

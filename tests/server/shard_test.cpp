@@ -10,7 +10,7 @@
 #include "tests/server/turn_client.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::shard_test {
 namespace {
 
 using test::loopback;
@@ -217,4 +217,4 @@ TEST_CASE("rounds are counted with their duration") {
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::shard_test

@@ -15,7 +15,7 @@
 #include "tests/server/turn_client.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::signals_test {
 namespace {
 
 using test::loopback;
@@ -206,4 +206,4 @@ TEST_CASE("a TLS listener without a certificate does not start") {
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::signals_test

@@ -10,7 +10,7 @@
 
 #include "tests/support/temporary_directory.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::state_test {
 namespace {
 
 using test::TemporaryDirectory;
@@ -112,4 +112,4 @@ TEST_CASE("the state directory is the chosen one, systemd's, or the user's") {
   if (::geteuid() == 0) CHECK(state_directory("") == "/var/lib/yuelao");
 }
 
-}  // namespace yuelao::server
+}  // namespace yuelao::server::state_test

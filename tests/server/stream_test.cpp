@@ -12,7 +12,7 @@
 #include "tests/server/turn_client.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::stream_test {
 namespace {
 
 using test::loopback;
@@ -265,4 +265,4 @@ TEST_CASE("a listener outlives a time without descriptors") {
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::stream_test

@@ -10,7 +10,7 @@
 #include "tests/server/shard_group.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::stun_query_test {
 namespace {
 
 using test::loopback;
@@ -53,4 +53,4 @@ TEST_CASE("a server of another family, or one that is not there, is no answer") 
   CHECK_FALSE(ask_stun(Endpoint::parse("[::1]:9").value(), loopback));
 }
 
-}  // namespace yuelao::server
+}  // namespace yuelao::server::stun_query_test

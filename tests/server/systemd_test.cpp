@@ -12,7 +12,7 @@
 #include <doctest/doctest.h>
 #include <boost/asio/io_context.hpp>
 
-namespace yuelao::server {
+namespace yuelao::server::systemd_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -149,4 +149,4 @@ TEST_CASE("a watchdog that is gone asks nobody") {
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::systemd_test

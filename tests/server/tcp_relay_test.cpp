@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <deque>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@
 #include "tests/server/turn_client.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::tcp_relay_test {
 namespace {
 
 using test::loopback;
@@ -36,6 +37,7 @@ class Peer {
  public:
   Peer() {
     socket_ = FileDescriptor{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (socket_.value() < 0) throw std::runtime_error{"socket"};
     SocketAddress local{Endpoint{loopback, 0}};
     REQUIRE(::bind(socket_.value(), local.data(), local.size()) == 0);
     REQUIRE(::listen(socket_.value(), 8) == 0);
@@ -90,7 +92,7 @@ TEST_CASE("a relay for TCP shares its port with its own connections and nobody e
   const auto connecting = connect_from(port, peer.local());
   REQUIRE(connecting);
   const auto accepted = peer.accept();
-  CHECK(accepted.open());
+  if (!accepted.open()) throw std::runtime_error{"the peer was not connected to"};
   SocketAddress from;
   size = SocketAddress::capacity;
   ::getpeername(accepted.value(), from.data(), &size);
@@ -197,4 +199,4 @@ TEST_CASE("what a slow reader does not take is not read from its sender") {  // 
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::tcp_relay_test

@@ -9,7 +9,7 @@
 #include "server/tls_session.hpp"
 #include "tests/server/certificate.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::ticket_keys_test {
 namespace {
 
 using Ticket = Owned<SSL_SESSION, SSL_SESSION_free>;
@@ -106,4 +106,4 @@ TEST_CASE("nobody comes back past a change of the certificate") {
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::ticket_keys_test

@@ -9,7 +9,7 @@
 #include "server/start_error.hpp"
 #include "tests/server/certificate.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::tls_context_test {
 namespace {
 
 using test::make_certificate;
@@ -73,4 +73,4 @@ TEST_CASE("a certificate that cannot serve is refused with its reason and its fi
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::tls_context_test

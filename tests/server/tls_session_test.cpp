@@ -8,7 +8,7 @@
 
 #include "tests/server/certificate.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::tls_session_test {
 namespace {
 
 using Octets = std::vector<std::byte>;
@@ -130,4 +130,4 @@ TEST_CASE("renegotiation is refused, and whoever goes on asking is not listened 
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::tls_session_test

@@ -11,7 +11,7 @@
 #include "tests/server/tested_poller.hpp"
 #include "tests/server/wire.hpp"
 
-namespace yuelao::server {
+namespace yuelao::server::udp_socket_test {
 namespace {
 
 using test::UdpWire;
@@ -215,4 +215,4 @@ TEST_CASE("two listeners may share a port, a relay shares with nobody") {
 }
 
 }  // namespace
-}  // namespace yuelao::server
+}  // namespace yuelao::server::udp_socket_test

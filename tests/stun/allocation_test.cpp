@@ -10,7 +10,7 @@
 #include "tests/support/every_attribute.hpp"
 #include "tests/support/hex.hpp"
 
-namespace yuelao::stun {
+namespace yuelao::stun::allocation_test {
 
 TEST_CASE("the counter sees an allocation") {
   CHECK(test::allocations_during([] { CHECK(std::make_unique<int>(7) != nullptr); }) > 0);
@@ -58,4 +58,4 @@ TEST_CASE("writing a signed message allocates no memory") {
   CHECK(written > 0);
 }
 
-}  // namespace yuelao::stun
+}  // namespace yuelao::stun::allocation_test

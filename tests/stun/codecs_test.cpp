@@ -13,7 +13,7 @@
 #include "tests/support/every_attribute.hpp"
 #include "tests/support/hex.hpp"
 
-namespace yuelao::stun {
+namespace yuelao::stun::codecs_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -277,4 +277,4 @@ TEST_CASE("a value that its attribute may not carry is not written") {
   CHECK(written(message_integrity_sha256, Bytes{odd_hmac}).empty());
 }
 
-}  // namespace yuelao::stun
+}  // namespace yuelao::stun::codecs_test

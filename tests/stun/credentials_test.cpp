@@ -8,7 +8,7 @@
 
 #include "tests/support/hex.hpp"
 
-namespace yuelao::stun {
+namespace yuelao::stun::credentials_test {
 
 TEST_CASE("a long-term key is the digest of user, realm and password") {  // RFC 8489 §9.2.2
   CHECK(std::ranges::equal(long_term_key("user", "realm", "pass"),
@@ -73,4 +73,4 @@ TEST_CASE("base64 pads to groups of four") {  // RFC 4648 §10
   CHECK(base64(as_bytes(std::string(300, 'a'))).find('\n') == std::string::npos);
 }
 
-}  // namespace yuelao::stun
+}  // namespace yuelao::stun::credentials_test

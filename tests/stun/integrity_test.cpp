@@ -11,7 +11,7 @@
 #include "protocol/stun/message_writer.hpp"
 #include "tests/support/hex.hpp"
 
-namespace yuelao::stun {
+namespace yuelao::stun::integrity_test {
 namespace {
 
 const auto key = as_bytes("key");
@@ -165,4 +165,4 @@ TEST_CASE("comparison needs equal sizes and equal octets") {
   CHECK_FALSE(equal_in_constant_time(as_bytes("abc"), as_bytes("abcd")));
 }
 
-}  // namespace yuelao::stun
+}  // namespace yuelao::stun::integrity_test

@@ -12,7 +12,7 @@
 #include "protocol/stun/message_writer.hpp"
 #include "tests/support/hex.hpp"
 
-namespace yuelao::stun {
+namespace yuelao::stun::message_test {
 namespace {
 
 const std::string cookie_and_id = " 2112a442 00000000 00000000 00000001 ";
@@ -244,4 +244,4 @@ TEST_CASE("unknown attributes are listed up to a limit") {
   CHECK(unknown.types.back() == AttributeType{0x7025});
 }
 
-}  // namespace yuelao::stun
+}  // namespace yuelao::stun::message_test

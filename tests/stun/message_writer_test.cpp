@@ -10,7 +10,7 @@
 #include "protocol/stun/integrity.hpp"
 #include "tests/support/hex.hpp"
 
-namespace yuelao::stun {
+namespace yuelao::stun::message_writer_test {
 namespace {
 
 constexpr auto canary = std::byte{0xC5};
@@ -98,4 +98,4 @@ TEST_CASE("MESSAGE-INTEGRITY-SHA256 is 16 to 32 octets in steps of four") {  // 
   }
 }
 
-}  // namespace yuelao::stun
+}  // namespace yuelao::stun::message_writer_test

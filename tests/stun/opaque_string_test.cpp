@@ -6,7 +6,7 @@
 
 #include "protocol/stun/credentials.hpp"
 
-namespace yuelao::stun {
+namespace yuelao::stun::opaque_string_test {
 namespace {
 
 // Code points and octets that no well-formed text holds, which CAPTURE cannot show.
@@ -156,4 +156,4 @@ TEST_CASE("preparing twice changes nothing more") {
   }
 }
 
-}  // namespace yuelao::stun
+}  // namespace yuelao::stun::opaque_string_test

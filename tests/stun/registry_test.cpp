@@ -8,7 +8,7 @@
 #include "tests/support/every_attribute.hpp"
 #include "tests/support/registry_file.hpp"
 
-namespace yuelao::stun {
+namespace yuelao::stun::registry_test {
 
 TEST_CASE("the methods are the RFCs'") {
   const std::map<unsigned, std::string> methods{
@@ -49,4 +49,4 @@ TEST_CASE("the error codes have the RFCs' reason phrases, and no other number ha
   }
 }
 
-}  // namespace yuelao::stun
+}  // namespace yuelao::stun::registry_test

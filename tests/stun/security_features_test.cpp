@@ -6,7 +6,7 @@
 
 #include "protocol/stun/security_features.hpp"
 
-namespace yuelao::stun {
+namespace yuelao::stun::security_features_test {
 
 TEST_CASE("a nonce cookie is the prefix and 24 bits in base64") {  // RFC 8489 §9.2, §18.1
   struct Row {
@@ -43,4 +43,4 @@ TEST_CASE("bits that are not assigned change nothing") {
   CHECK(security_features_of("obMatJos2AAACf//499k954d6OL34oL9FSTvy64sA") == SecurityFeatures{});
 }
 
-}  // namespace yuelao::stun
+}  // namespace yuelao::stun::security_features_test

@@ -11,7 +11,7 @@
 #include "protocol/stun/message_writer.hpp"
 #include "tests/support/hex.hpp"
 
-namespace yuelao::stun {
+namespace yuelao::stun::vectors_test {
 namespace {
 
 constexpr std::string_view short_term_password = "VOkJxbRl1RmTxUk/WvJxBt";
@@ -128,4 +128,4 @@ TEST_CASE("RFC 8489 appendix B.1: the sample request with MESSAGE-INTEGRITY-SHA2
   CHECK(verify_integrity_sha256(*Message::parse(written), key) == Integrity::valid);
 }
 
-}  // namespace yuelao::stun
+}  // namespace yuelao::stun::vectors_test

@@ -10,7 +10,7 @@
 #include "protocol/stun/security_features.hpp"
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::agility_test {
 namespace {
 
 using stun::Integrity;
@@ -401,4 +401,4 @@ TEST_CASE("a nonce is good across a reload that changes what is offered") {
   CHECK(code_of(client.request(Method::refresh)) == 0);
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::agility_test

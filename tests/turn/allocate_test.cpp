@@ -5,7 +5,7 @@
 #include "protocol/stun/integrity.hpp"
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::allocate_test {
 namespace {
 
 Client::Fill with_lifetime(std::chrono::seconds lifetime) {
@@ -428,4 +428,4 @@ TEST_CASE("behind a 1:1 NAT clients are told the public address") {
   CHECK(client.allocate() == endpoint("203.0.114.1:50000"));
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::allocate_test

@@ -5,7 +5,7 @@
 #include "tests/support/allocation_counter.hpp"
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::allocation_test {
 
 TEST_CASE("the packet path allocates no memory") {
   World world;
@@ -83,4 +83,4 @@ TEST_CASE("a request on an allocation allocates no memory, however it is signed"
   }
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::allocation_test

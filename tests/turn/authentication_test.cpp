@@ -5,7 +5,7 @@
 #include "protocol/stun/credentials.hpp"
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::authentication_test {
 namespace {
 
 std::string rest_name(const World& world, std::chrono::seconds from_now, std::string_view rest) {
@@ -358,4 +358,4 @@ TEST_CASE("a changed octet under the integrity is refused") {
   CHECK(code_of(client.send(message).front()) == 401);
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::authentication_test

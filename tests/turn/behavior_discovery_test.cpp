@@ -6,7 +6,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::behavior_discovery_test {
 namespace {
 
 using stun::ChangeRequest;
@@ -410,4 +410,4 @@ TEST_CASE("a relay is opened at the second address and port like at the first") 
   }
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::behavior_discovery_test

@@ -4,7 +4,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::binding_test {
 namespace {
 
 // A message as an RFC 3489 client makes it: 128 bits of transaction id, no cookie.
@@ -186,4 +186,4 @@ TEST_CASE("no unauthenticated answer is longer than three times its question") {
   }
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::binding_test

@@ -4,7 +4,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::channel_bind_test {
 namespace {
 
 constexpr auto peer = "192.0.78.1:7000";
@@ -139,4 +139,4 @@ TEST_CASE("a channel that finds no room for its permission is not bound") {
   CHECK(world.engine.gauges(world.now).channels == 0);
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::channel_bind_test

@@ -7,7 +7,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::connect_test {
 namespace {
 
 Options tcp_options() {
@@ -390,13 +390,13 @@ TEST_CASE("ConnectionBind is refused where it fits no connection") {  // RFC 606
 TEST_CASE("a ConnectionBind for another shard's connection moves its stream there") {
   World first{tcp_options()};
   World second{tcp_options(),
-               {first.quota, first.directory, first.reservations, first.roaming, 1, 2}};
+               {first.quota, first.directory, first.reservations, first.roaming, first.bandwidth, 1, 2}};
   Control control{second};
   const auto id = control.connect("192.0.9.1:80");
   CHECK(shard_of(id) == 1);
 
   World here{tcp_options(),
-             {first.quota, first.directory, first.reservations, first.roaming, 0, 2}};
+             {first.quota, first.directory, first.reservations, first.roaming, first.bandwidth, 0, 2}};
   Data data{here};
   const auto bind = [&] {
     return data.compose(Method::connection_bind, [id](stun::MessageWriter& writer) {
@@ -501,4 +501,4 @@ TEST_CASE("new peer rules end connections that they forbid") {
   CHECK(world.closed_peers == std::vector{bound});
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::connect_test

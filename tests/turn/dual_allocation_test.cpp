@@ -4,7 +4,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::dual_allocation_test {
 namespace {
 
 Client::Fill requesting_both(Family additional = Family::ipv6) {
@@ -399,4 +399,4 @@ TEST_CASE("a draining server gives no dual allocation and keeps those it has") {
   CHECK(call.world.engine.allocation_count() == 1);
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::dual_allocation_test

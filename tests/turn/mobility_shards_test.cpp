@@ -7,7 +7,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::mobility_shards_test {
 namespace {
 
 constexpr std::string_view home = "203.0.112.9:1";
@@ -36,7 +36,7 @@ struct Shards {
     options.mobility = true;
     for (ShardNumber i = 0; i < 3; ++i) {
       worlds.at(i) =
-          std::make_unique<World>(options, Shared{quota, directory, reservations, roaming, i, 3});
+          std::make_unique<World>(options, Shared{quota, directory, reservations, roaming, bandwidth, i, 3});
       worlds.at(i)->next_port = static_cast<std::uint16_t>(50000 + i * 1000);
     }
   }
@@ -61,6 +61,7 @@ struct Shards {
   RelayDirectory directory{options.relay_addresses};
   ReservationBook reservations;
   RoamingTable roaming;
+  BandwidthPool bandwidth{3};
   std::array<std::unique_ptr<World>, 3> worlds;
 };
 
@@ -359,4 +360,4 @@ TEST_CASE("both relays of a dual allocation are reached from another shard") {
 }
 
 }  // namespace
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::mobility_shards_test

@@ -7,7 +7,7 @@
 #include "protocol/turn/ticket.hpp"
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::mobility_test {
 namespace {
 
 constexpr std::string_view home = "203.0.112.9:1";
@@ -527,4 +527,4 @@ TEST_CASE("a ticket is opened by the key that sealed it, and shows nothing") {  
 }
 
 }  // namespace
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::mobility_test

@@ -4,7 +4,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::peer_error_test {
 namespace {
 
 struct Call {
@@ -126,4 +126,4 @@ TEST_CASE("behind a 1:1 NAT the peer is named as the client knows it") {
   CHECK(sent[0].message().get(attribute::xor_peer_address) == relayed);
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::peer_error_test

@@ -6,7 +6,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::peer_policy_test {
 namespace {
 
 using Verdict = PeerPolicy::Verdict;
@@ -129,4 +129,4 @@ TEST_CASE("a media server's policy: everything denied but its own address") {
   CHECK(policy.judge(address("2600::1")) == Verdict::forbidden);
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::peer_policy_test

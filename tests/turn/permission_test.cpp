@@ -4,7 +4,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::permission_test {
 namespace {
 
 Client::Fill to_peers(std::vector<std::string_view> peers) {
@@ -132,4 +132,4 @@ TEST_CASE("new peer rules close what they forbid at once") {
   CHECK(code_of(client.request(Method::create_permission, to_peer("192.0.78.1:1"))) == 403);
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::permission_test

@@ -4,7 +4,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::refresh_test {
 namespace {
 
 Client::Fill lifetime(std::chrono::seconds value) {
@@ -213,4 +213,4 @@ TEST_CASE("creation and end of an allocation are told to the log") {
   CHECK(world.notices[0].relayed == relayed);
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::refresh_test

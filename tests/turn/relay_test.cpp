@@ -4,7 +4,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::relay_test {
 namespace {
 
 constexpr auto peer = "192.0.78.1:7000";
@@ -220,6 +220,7 @@ TEST_CASE("a relay of another shard is handed what is for it") {
                 .directory = first.directory,
                 .reservations = first.reservations,
                 .roaming = first.roaming,
+                .bandwidth = first.bandwidth,
                 .shard = 1}};
   second.next_port = 60000;
   auto alice = allocated(first, "203.0.112.9:1");
@@ -368,4 +369,4 @@ TEST_CASE("connections that claim one five-tuple are two clients") {  // RFC 865
   CHECK(world.engine.consistent());
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::relay_test

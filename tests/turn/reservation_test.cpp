@@ -4,7 +4,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::reservation_test {
 namespace {
 
 Client::Fill reserving(std::optional<Family> family = std::nullopt) {
@@ -274,7 +274,7 @@ TEST_CASE("the number of reservations is bounded, and one more is 508") {
 TEST_CASE("a reservation is used in another shard than it was made in") {
   const auto options = default_options();
   World one{options};
-  World two{options, {one.quota, one.directory, one.reservations, one.roaming, 1}};
+  World two{options, {one.quota, one.directory, one.reservations, one.roaming, one.bandwidth, 1}};
   const Reserved first{one};
   two.held = std::exchange(one.held, {});
   const auto second = use(two, first.token);
@@ -321,4 +321,4 @@ TEST_CASE("a stream that ends while its pair of ports opens leaves no relay open
   check_empty(world);
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::reservation_test

@@ -4,7 +4,7 @@
 
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::stream_framing_test {
 namespace {
 
 constexpr std::size_t limit = 2048;
@@ -86,4 +86,4 @@ TEST_CASE("a message longer than the limit is refused before it is waited for") 
   CHECK(next_frame(stun_header, 65536 + 20).has_value());
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::stream_framing_test

@@ -8,7 +8,7 @@
 #include "protocol/turn/expiry_wheel.hpp"
 #include "tests/turn/world.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::tables_test {
 
 TEST_CASE("every counter has a name of its own") {
   std::set<std::string_view> names;
@@ -143,4 +143,4 @@ TEST_CASE("new relays are opened in the families of the moment") {
   CHECK_FALSE(directory.live(endpoint("203.0.114.1:1")));
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::tables_test

@@ -25,6 +25,7 @@ Options default_options() {
   options.relay_addresses = {{address("198.51.100.1"), address("198.51.100.1")},
                              {address("2001:470:1::1"), address("2001:470:1::1")}};
   options.peers.own_addresses = {address("198.51.100.1"), address("2001:470:1::1")};
+  options.limits.strangers = unlimited;  // tests ask more than clients do
   return options;
 }
 
@@ -37,7 +38,7 @@ stun::Message Sent::message() const {
 World::World(const Options& options)
     : quota{options.limits},
       directory{options.relay_addresses},
-      engine{options, {quota, directory, reservations, roaming}, random},
+      engine{options, {quota, directory, reservations, roaming, bandwidth}, random},
       options_{options} {}
 
 World::World(const Options& options, Shared shared)

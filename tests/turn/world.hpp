@@ -119,6 +119,7 @@ class World {
   RelayDirectory directory;
   ReservationBook reservations;
   RoamingTable roaming;
+  BandwidthPool bandwidth;
   Engine engine;
 
   // How the scripted server meets OpenRelay.
