@@ -16,7 +16,7 @@
 #include "tests/turn/session_replay.hpp"
 #include "tests/turn/session_script.hpp"
 
-namespace yuelao::turn::test {
+namespace yuelao::turn::test::replay_test {
 namespace {
 
 constexpr auto session_file = YUELAO_TEST_DIR "/vectors/session.txt";
@@ -161,4 +161,4 @@ TEST_CASE("the session meets whatever the engine can be given, and can answer") 
   }
 }
 
-}  // namespace yuelao::turn::test
+}  // namespace yuelao::turn::test::replay_test

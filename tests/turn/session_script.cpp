@@ -41,7 +41,7 @@ Session::Session()
     : options{session_options()}, quota{options.limits}, directory{options.relay_addresses} {
   ShardNumber number = 0;
   for (auto& world : shards) {
-    const Shared shared{quota, directory, reservations, roaming, number, shards.size()};
+    const Shared shared{quota, directory, reservations, roaming, bandwidth, number, shards.size()};
     world = std::make_unique<World>(options, shared);
     world->next_port = static_cast<std::uint16_t>(50000 + number * 5000);
     world->recorder = &record;
@@ -84,7 +84,7 @@ std::unique_ptr<Session> play_script() {
   auto session = std::make_unique<Session>();
   for (const auto& chapter : {bind_and_discover, authenticate, allocate, reserve_ports, reach_peers,
                               reach_relays, make_connections, take_connections, move,
-                              move_between_shards, change_rules, drain_and_close}) {
+                              move_between_shards, meet_limits, change_rules, drain_and_close}) {
     chapter(*session);
   }
   return session;

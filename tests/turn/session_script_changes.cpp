@@ -8,7 +8,7 @@
 namespace yuelao::turn::test {
 namespace {
 
-constexpr auto peer = "192.0.78.1:7000";
+constexpr auto public_peer = "192.0.78.1:7000";
 
 Octets ticket_in(const std::optional<Sent>& answer) {
   const auto value = answer.value().message().value_of(attribute::mobility_ticket.type).value();
@@ -19,7 +19,7 @@ Octets ticket_in(const std::optional<Sent>& answer) {
 Octets allocate_mobile(Client& client) {
   const auto answer = client.request(Method::allocate, all_of({requesting_udp(), with_ticket({})}));
   expect(0, answer);
-  client.bind(0x4001, peer);
+  client.bind(0x4001, public_peer);
   return ticket_in(answer);
 }
 
@@ -38,10 +38,10 @@ void move(Session& session) {
   const auto answer = away.send(refresh).at(0);
   expect(0, answer);
   expect(0, away.send(refresh).at(0));
-  CHECK(world.from_peer(relay, endpoint(peer), "to the old address").at(0).to ==
+  CHECK(world.from_peer(relay, endpoint(public_peer), "to the old address").at(0).to ==
         home.path.tuple.client);
   CHECK(away.channel_data(0x4001, "from the new one").size() == 1);
-  CHECK(world.from_peer(relay, endpoint(peer), "to the new one").at(0).to ==
+  CHECK(world.from_peer(relay, endpoint(public_peer), "to the new one").at(0).to ==
         away.path.tuple.client);
   world.client_closed(home.path);
 
@@ -65,7 +65,7 @@ void move_between_shards(Session& session) {
   expect(0, answers.at(0));
   CHECK(away.channel_data(0x4001, "from the other shard").empty());
   CHECK(session.deliver().size() == 1);
-  CHECK(session[0].from_peer(session[0].opened.back(), endpoint(peer), "to it").size() == 1);
+  CHECK(session[0].from_peer(session[0].opened.back(), endpoint(public_peer), "to it").size() == 1);
 
   Client stream{session[1], "203.0.113.8:3", Transport::tcp};
   expect(437, stream.request(Method::refresh));
@@ -85,7 +85,7 @@ void change_rules(Session& session) {
   auto& world = session[0];
   Client client{world, "203.0.112.10:1"};
   client.allocate();
-  client.bind(0x4001, peer);
+  client.bind(0x4001, public_peer);
   Client control{world, "203.0.112.10:2", Transport::tcp};
   control.allocate(requesting_tcp());
   const auto answer = control.request(Method::connect, to_peer("192.0.78.1:80"));
@@ -96,7 +96,7 @@ void change_rules(Session& session) {
   CHECK(client.channel_data(0x4001, "forbidden").empty());
   CHECK_FALSE(world.carries_data(id));
   CHECK(session.pass(1s).empty());
-  expect(403, client.request(Method::channel_bind, to_channel(0x4001, peer)));
+  expect(403, client.request(Method::channel_bind, to_channel(0x4001, public_peer)));
   session.record.remark("Without mobility: 405");
   Client mobile{world, "203.0.112.10:3"};
   expect(405, mobile.request(Method::allocate, all_of({requesting_udp(), with_ticket({})})));
