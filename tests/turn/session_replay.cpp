@@ -23,21 +23,24 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 
 // What the shards have in common, as the first of them is told.
 struct Common {
-  explicit Common(const Options& options)
-      : quota{options.limits}, directory{options.relay_addresses} {}
+  explicit Common(const Start& start)
+      : quota{start.options.limits},
+        directory{start.options.relay_addresses},
+        bandwidth{start.shards} {}
 
   QuotaLedger quota;
   RelayDirectory directory;
   ReservationBook reservations;
   RoamingTable roaming;
+  BandwidthPool bandwidth;
 };
 
 struct ReplayedShard {
   ReplayedShard(Common& common, ShardNumber number, const Start& start)
       : directory{common.directory},
         engine{start.options,
-               {common.quota, common.directory, common.reservations, common.roaming, number,
-                start.shards},
+               {common.quota, common.directory, common.reservations, common.roaming,
+                common.bandwidth, number, start.shards},
                random} {}
 
   CountingRandom random;
@@ -60,7 +63,7 @@ class Replay {
 };
 
 void Replay::start(const Entry& entry, const Start& start) {
-  if (!common_) common_.emplace(start.options);
+  if (!common_) common_.emplace(start);
   shards_.try_emplace(entry.shard, *common_, entry.shard, start);
   record_.start(entry.shard, start, entry.now);
 }

@@ -39,14 +39,15 @@ void add_listeners(World& world) {
 
 Session::Session()
     : options{session_options()}, quota{options.limits}, directory{options.relay_addresses} {
-  for (ShardNumber number = 0; number < shards.size(); ++number) {
-    const Shared shared{quota, directory, reservations, roaming, number, shards.size()};
-    auto& world = shards.at(number);
+  ShardNumber number = 0;
+  for (auto& world : shards) {
+    const Shared shared{quota, directory, reservations, roaming, bandwidth, number, shards.size()};
     world = std::make_unique<World>(options, shared);
     world->next_port = static_cast<std::uint16_t>(50000 + number * 5000);
     world->recorder = &record;
     record.start(number, {shards.size(), options}, world->now);
     add_listeners(*world);
+    ++number;
   }
 }
 
@@ -83,7 +84,7 @@ std::unique_ptr<Session> play_script() {
   auto session = std::make_unique<Session>();
   for (const auto& chapter : {bind_and_discover, authenticate, allocate, reserve_ports, reach_peers,
                               reach_relays, make_connections, take_connections, move,
-                              move_between_shards, change_rules, drain_and_close}) {
+                              move_between_shards, meet_limits, change_rules, drain_and_close}) {
     chapter(*session);
   }
   return session;

@@ -31,6 +31,7 @@ struct Session {
   RelayDirectory directory;
   ReservationBook reservations;
   RoamingTable roaming;
+  BandwidthPool bandwidth{2};
   std::array<std::unique_ptr<World>, 2> shards;
 };
 
@@ -45,6 +46,7 @@ void make_connections(Session& session);
 void take_connections(Session& session);
 void move(Session& session);
 void move_between_shards(Session& session);
+void meet_limits(Session& session);
 void change_rules(Session& session);
 void drain_and_close(Session& session);
 

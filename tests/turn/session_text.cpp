@@ -146,7 +146,9 @@ void Codec<ReservationToken>::write(Line& line, const ReservationToken& token) {
 
 void Codec<Now>::write(Line& line, const Now& now) {
   using std::chrono::seconds;
-  Codec<seconds>::write(line, duration_cast<seconds>(now.steady.time_since_epoch()));
+  const auto steady = duration_cast<seconds>(now.steady.time_since_epoch());
+  if (SteadyTime{steady} != now.steady) throw std::invalid_argument{"a part of a second"};
+  Codec<seconds>::write(line, steady);
   Codec<seconds>::write(line, now.wall.time_since_epoch());
 }
 Now Codec<Now>::read(Words& words) {
