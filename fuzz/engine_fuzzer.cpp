@@ -371,7 +371,8 @@ class Driver {
   ReservationBook reservations_;
   RoamingTable roaming_;
   BandwidthPool bandwidth_{2};
-  Engine engine_{options_, {quota_, directory_, reservations_, roaming_, bandwidth_, this_shard, 2}, random_};
+  Engine engine_{
+      options_, {quota_, directory_, reservations_, roaming_, bandwidth_, this_shard, 2}, random_};
   Outbox out_;
   std::set<RelayId> open_;
   Connections connections_;

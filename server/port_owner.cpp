@@ -1,5 +1,7 @@
 #include "server/port_owner.hpp"
 
+#include <unistd.h>
+
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -66,10 +68,12 @@ std::string inode_in(const std::string& line, const Wanted& wanted) {
   return fits ? field[9] : std::string{};
 }
 
-// How /proc/PID/fd names the sockets.
+// How /proc/PID/fd names the sockets. One of IPv6 may have IPv4's ports as well, but not the other
+// way about.
 std::set<std::string> socket_links(const std::string& table, const Wanted& wanted) {
   std::set<std::string> links;
-  for (const auto& path : {table, table + "6"}) {
+  const bool only_ipv6 = wanted.address && wanted.address->family() == Family::ipv6;
+  for (const auto& path : {only_ipv6 ? std::string{} : table, table + "6"}) {
     std::ifstream file{path};
     for (std::string line; std::getline(file, line);) {
       const auto inode = inode_in(line, wanted);
@@ -108,15 +112,17 @@ std::optional<PortOwner> port_owner(Transport transport, const std::optional<IpA
   const Wanted wanted{address, port, udp ? udp_unconnected : tcp_listen};
   const auto links = socket_links(udp ? "/proc/net/udp" : "/proc/net/tcp", wanted);
   if (links.empty()) return std::nullopt;
+  // This process may have the same port of other addresses already.
+  PortOwner owner;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator{"/proc", error}) {
     const int process = process_number(entry.path());
     if (process == 0 || !holds_any(entry.path(), links)) continue;
-    PortOwner owner{{}, process};
+    owner.process = process;
     std::getline(std::ifstream{entry.path() / "comm"}, owner.program);
-    return owner;
+    if (process != ::getpid()) break;
   }
-  return PortOwner{};
+  return owner;
 }
 
 }  // namespace yuelao::server

@@ -23,8 +23,10 @@ class ResponseBudget {
   bool spend(const IpAddress& client, std::size_t octets, Bandwidth rate, SteadyTime now);
 
  private:
-  static constexpr std::size_t cell_count = 4096;
+  static constexpr std::size_t cell_count = 4096;  // a power of two
   static constexpr std::chrono::seconds burst{4};
+
+  std::size_t cell_of(const IpAddress& client) const;
 
   std::uint64_t seed_;
   std::vector<TokenBucket> cells_;

@@ -23,6 +23,8 @@ constexpr std::uint16_t forbidden = 403;
 // keys that a cloud keeps for its machines.
 const auto loopback_v4 = IpAddress::v4({127, 0, 0, 1});
 const auto metadata_v4 = IpAddress::v4({169, 254, 169, 254});
+const auto loopback_v6 = IpAddress::parse("::1").value();
+const auto metadata_v6 = IpAddress::parse("fd00:ec2::254").value();
 
 // A relay of our own, to ask permissions for.
 class Relay {
@@ -90,7 +92,8 @@ Step judge_unwanted(const IpAddress& peer, PeerPolicy::Verdict policy, Relay& re
   if (refused(result)) {
     return {"peer", Verdict::works,
             "Clients are kept from " + peer.to_string() +
-                (peer == metadata_v4 ? ", where clouds keep keys." : ", this machine itself.")};
+                (peer == metadata_v4 || peer == metadata_v6 ? ", where clouds keep keys."
+                                                            : ", this machine itself.")};
   }
   if (!result) {
     return {"peer", Verdict::failed,
@@ -130,8 +133,8 @@ Steps check_peers(const config::Config& config, const server::IceServer& ice, co
   for (const auto family : {Family::ipv4, Family::ipv6}) {
     auto wanted = media_servers(config, options);
     std::erase_if(wanted, [=](const IpAddress& peer) { return peer.family() != family; });
-    std::vector<IpAddress> unwanted;
-    if (family == Family::ipv4) unwanted = {loopback_v4, metadata_v4};
+    std::vector<IpAddress> unwanted{loopback_v4, metadata_v4};
+    if (family == Family::ipv6) unwanted = {loopback_v6, metadata_v6};
     std::erase_if(unwanted,
                   [&](const IpAddress& peer) { return std::ranges::count(wanted, peer); });
     if (wanted.empty() && !has_relays(config, family)) continue;

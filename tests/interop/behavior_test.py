@@ -3,6 +3,7 @@ come from, what `yuelao probe` and coturn's client find out by it, and what it i
 forges requests."""
 
 import contextlib
+import ipaddress
 import re
 import socket
 import struct
@@ -13,7 +14,7 @@ import pytest
 import stun
 from coturn import Coturn
 from nat import BY_ADDRESS, BY_BOTH, HOME, KINDS, OTHER, Street
-from network import CLIENT, PEER, SERVER
+from network import CLIENT, PEER, SERVER, bracketed
 from probing import run_probe
 from yuelao import Yuelao, settings
 
@@ -148,22 +149,24 @@ def test_padding_is_answered_in_fragments_too(street, serve, family):
         assert len(answer.data) + IP_AND_UDP_BYTES[family] > 1500
 
 
-def test_without_the_key_nothing_is_changed(street, serve):  # RFC 5780 §6
-    serve(behavior_discovery={"addresses": DISCOVERY["addresses"][:1] + [OTHER[4]]})
-    with outside(street, 6) as client:
-        answer, _ = ask(client, (SERVER[6], 3478))
+@pytest.mark.parametrize("family", [4, 6])
+def test_without_the_key_nothing_is_changed(street, serve, family):  # RFC 5780 §6
+    serve(behavior_discovery={"addresses": [SERVER[10 - family], OTHER[10 - family]]})
+    with outside(street, family) as client:
+        answer, _ = ask(client, (SERVER[family], 3478))
         assert set(answer.attributes) == {stun.XOR_MAPPED_ADDRESS}
         for attribute in (changing("port"), (stun.PADDING, bytes(1000)),
                           (stun.RESPONSE_PORT, struct.pack(">HH", 40000, 0))):
-            answer, source = ask(client, (SERVER[6], 3478), attribute)
-            assert (answer.error, source) == (420, (SERVER[6], 3478))
+            answer, source = ask(client, (SERVER[family], 3478), attribute)
+            assert (answer.error, source) == (420, (SERVER[family], 3478))
 
 
-def test_an_address_that_is_not_here_is_named_at_the_start(street, tmp_path):
+@pytest.mark.parametrize("family, missing", [(4, "10.77.0.9"), (6, "fd77::9")])
+def test_an_address_that_is_not_here_is_named_at_the_start(street, tmp_path, family, missing):
     server = Yuelao(street.server, tmp_path, settings(
-        behavior_discovery={"addresses": [SERVER[4], "10.77.0.9"]}))
+        behavior_discovery={"addresses": [SERVER[family], missing]}))
     assert server.wait() == 1
-    assert "address 10.77.0.9 that `behavior_discovery.addresses` names" in server.output
+    assert f"address {missing} that `behavior_discovery.addresses` names" in server.output
 
 
 def test_other_addresses_wait_for_a_restart(street, serve):
@@ -231,7 +234,7 @@ def test_nothing_makes_an_answer_longer_than_a_bare_binding_does(street, serve, 
 # The clients
 
 def host(family):
-    return f"[{SERVER[6]}]" if family == 6 else SERVER[family]
+    return bracketed(SERVER[family])
 
 
 def assert_found(probed, kind):
@@ -336,8 +339,8 @@ def test_coturns_client_measures_a_lifetime(street, serve):
 class Impostor:
     """A STUN server that says of itself, and of the client, what a test wants."""
 
-    def __init__(self, street, address, attributes):
-        self._socket = street.server.socket(socket.SOCK_DGRAM, 4, address, 3478)
+    def __init__(self, street, family, address, attributes):
+        self._socket = street.server.socket(socket.SOCK_DGRAM, family, address, 3478)
         self._attributes = attributes
         self.requests = 0
         self._thread = threading.Thread(target=self._serve)
@@ -356,32 +359,36 @@ class Impostor:
         while (came := self._socket.recvfrom(1500))[0] != b"end":
             self.requests += 1
             transaction = stun.Message.parse(came[0]).transaction
-            mapped = stun.xor_address(stun.XOR_MAPPED_ADDRESS, *came[1], transaction)
+            mapped = stun.xor_address(stun.XOR_MAPPED_ADDRESS, *came[1][:2], transaction)
             self._socket.sendto(stun.encode(stun.BINDING | stun.SUCCESS,
                                             [mapped, *self._attributes], transaction), came[1])
 
 
 def plain(name, address, port):
-    return name, struct.pack(">BBH", 0, 1, port) + socket.inet_aton(address)
+    packed = ipaddress.ip_address(address).packed
+    return name, struct.pack(">BBH", 0, 1 if len(packed) == 4 else 2, port) + packed
 
 
-def test_a_gateway_that_rewrites_messages_is_told_of(street):
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_gateway_that_rewrites_messages_is_told_of(street, family):
     street.become("masquerade")
-    with Impostor(street, SERVER[4], [plain(stun.MAPPED_ADDRESS, "192.168.7.2", 4000)]):
-        probed = run_probe(street.home, f"stun:{SERVER[4]}")
+    with Impostor(street, family, SERVER[family], [plain(stun.MAPPED_ADDRESS, HOME[family], 4000)]):
+        probed = run_probe(street.home, f"stun:{host(family)}")
     step = probed.step("gateway")
-    assert step["verdict"] == "attention" and "here to 192.168.7.2:4000" in step["text"]
+    assert step["verdict"] == "attention"
+    assert f"here to {bracketed(HOME[family])}:4000" in step["text"]
 
 
-def test_no_server_makes_the_probe_send_into_its_own_network(street):
+@pytest.mark.parametrize("family, public", [(4, "1.2.3.4"), (6, "2606:4700::4")])
+def test_no_server_makes_the_probe_send_into_its_own_network(street, family, public):
     street.become("full cone")
-    street.give_server("1.2.3.4")
-    with Impostor(street, "1.2.3.4", [plain(stun.OTHER_ADDRESS, HOME[4], 53)]) as impostor, \
-            street.home.socket(socket.SOCK_DGRAM, 4, HOME[4], 53) as inside:
-        probed = run_probe(street.home, "stun:1.2.3.4")
+    street.give_server(public, family)
+    with Impostor(street, family, public, [plain(stun.OTHER_ADDRESS, HOME[family], 53)]) as impostor, \
+            street.home.socket(socket.SOCK_DGRAM, family, HOME[family], 53) as inside:
+        probed = run_probe(street.home, f"stun:{bracketed(public)}")
         step = probed.step("nat")
         assert step["verdict"] == "attention" and probed.leg["nat"] is None
-        assert f"{HOME[4]}:53 as its other address, which nobody elsewhere" in step["text"]
+        assert f"{bracketed(HOME[family])}:53 as its other address, which nobody elsewhere" in step["text"]
         assert impostor.requests > 1
         inside.setblocking(False)
         with pytest.raises(BlockingIOError):

@@ -1,6 +1,5 @@
 """`yuelao check` beside the server that it is about, as its operator runs it."""
 
-import contextlib
 import json
 import os
 import pathlib
@@ -10,10 +9,11 @@ import subprocess
 import pytest
 
 from certificates import NAME
-from network import CLIENT, SERVER
+from network import CLIENT, LOOPBACK, SERVER, bracketed
 from yuelao import PASSWORD, PROGRAM, SANITIZER, SECRET, USER, Yuelao, settings
 
-PUBLIC = "203.0.113.7"  # an address that the server does not have
+PUBLIC = {4: "203.0.113.7", 6: "2001:db8::7"}  # addresses that the server does not have
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
 HEALTHY = {"configuration", "listener", "address", "url", "certificate", "peer", "buffers",
            "descriptors", "relay ports"}
 
@@ -114,19 +114,19 @@ def test_a_server_that_does_not_run(check, tmp_path):
 
 
 def test_a_port_that_somebody_else_has(serve, check, network, tmp_path):
-    server = serve(settings())
-    wanted = settings(listen=["udp:3478", "tcp:3478", f"tcp:{SERVER[4]}:3479"])
+    server = serve(settings(listen=["udp:3478"]))
+    wanted = settings(listen=["udp:3478", f"tcp:[{SERVER[6]}]:3479"])
     file = tmp_path / "wanted.yaml"
     file.write_text(json.dumps(wanted))
     file.chmod(0o600)
-    with contextlib.closing(network.server.socket(socket.SOCK_STREAM, 4, SERVER[4], 3479)) as taken:
+    with network.server.socket(socket.SOCK_STREAM, 6, SERVER[6], 3479) as taken:
         taken.listen()
         checked = check(file)
     assert server.process.poll() is None
     assert checked.status == 1
     holder = pathlib.Path("/proc/self/comm").read_text(encoding="ascii").strip()
     assert checked.line("listener", "failed") == (
-        f"TCP port 3479 of {SERVER[4]} is held by {holder} (process {os.getpid()}): stop that "
+        f"TCP port 3479 of {SERVER[6]} is held by {holder} (process {os.getpid()}): stop that "
         "program, or choose another port under `listen`.")
 
 
@@ -147,9 +147,11 @@ def test_a_program_cannot_write_on_the_terminal_by_its_name(serve, check, networ
     assert "\x1b" not in checked.text
 
 
-def test_another_address_of_the_port_is_no_conflict(serve, check, network):
-    server = serve(settings(listen=[f"udp:{SERVER[4]}:3478", f"tcp:{SERVER[4]}:3478"]))
-    with contextlib.closing(network.server.socket(socket.SOCK_STREAM, 4, "127.0.0.1", 3478)) as other:
+@FAMILIES
+def test_another_address_of_the_port_is_no_conflict(serve, check, network, family):
+    at = bracketed(SERVER[family])
+    server = serve(settings(listen=[f"udp:{at}:3478", f"tcp:{at}:3478"]))
+    with network.server.socket(socket.SOCK_STREAM, family, LOOPBACK[family], 3478) as other:
         other.listen()
         checked = check(server.file)
     assert checked.status == 0, checked.text
@@ -191,28 +193,43 @@ def test_a_certificate_that_nobody_believes(serve, certificate, network, names):
         assert f"turns:{NAME}:{port}?transport=tcp: Clients refuse the certificate" in line
 
 
-def test_a_wrong_external_address(serve, check, network, tmp_path):
-    server = serve(settings(external_address=f"{PUBLIC}/{SERVER[4]}"))
+@pytest.fixture
+def unreachable(network):
+    """No packet goes to PUBLIC, and so nothing has to wait for an answer."""
+    routes = [("ip", f"-{family}", "route", way, "unreachable", address)
+              for family, address in PUBLIC.items() for way in ("add", "delete")]
+    for add in routes[::2]:
+        assert network.server.run(*add).returncode == 0
+    yield
+    for delete in routes[1::2]:
+        assert network.server.run(*delete).returncode == 0
+
+
+@FAMILIES
+@pytest.mark.usefixtures("unreachable")
+def test_a_wrong_external_address(serve, check, network, tmp_path, family):
+    server = serve(settings(listen=["udp:3478"],
+                            external_address=f"{PUBLIC[family]}/{SERVER[family]}"))
     tmp = tmp_path / "stun"
     tmp.mkdir()
     stun = Yuelao(network.client, tmp, settings(relay={"addresses": list(CLIENT.values())},
                                                 metrics="off"))
     stun.wait_for_news("READY=1")
     try:
-        checked = check(server.file, "--stun", CLIENT[4])
+        checked = check(server.file, "--stun", bracketed(CLIENT[family]))
     finally:
         # Not stop(): this one's own address is a client's to every other test.
         stun.process.terminate()
         assert stun.wait() == 0
     assert checked.status == 1
     assert checked.line("seen from outside", "failed") == (
-        f"The Internet sees {SERVER[4]} as {SERVER[4]}, and clients are told {PUBLIC}: take "
-        "`external_address` out, or correct the router.")
-    assert SERVER[6] in checked.line("seen from outside", "skipped")
+        f"The Internet sees {SERVER[family]} as {SERVER[family]}, and clients are told "
+        f"{PUBLIC[family]}: take `external_address` out, or correct the router.")
+    assert SERVER[10 - family] in checked.line("seen from outside", "skipped")
 
 
 def test_behind_a_router_that_does_not_lead_back(serve, check):
-    server = serve(settings(listen=["udp:3478"], external_address=f"{PUBLIC}/{SERVER[4]}"))
+    server = serve(settings(listen=["udp:3478"], external_address=f"{PUBLIC[4]}/{SERVER[4]}"))
     checked = check(server.file)
     assert checked.status == 0, checked.text
     assert "the router has to lead UDP ports 49152 to 65535" in checked.lines("address")[0]
@@ -264,7 +281,7 @@ def test_media_servers(serve, check):
     assert checked.lines("peer", "failed") == [
         f"Clients are not let through to {peer}: add {peer} to `peers.allow`, and reload."
         for peer in (sfu, "fd99::5")]
-    assert len(checked.lines("peer", "works")) == 2  # this machine, and the cloud's keys
+    assert len(checked.lines("peer", "works")) == 4  # this machine, and the cloud's keys, twice
 
     server.configure(settings(listen=["udp:3478"], peers={"allow": [sfu]}))
     checked = check(server.file)
@@ -275,23 +292,26 @@ def test_media_servers(serve, check):
     assert f"Clients are let through to {sfu}." in checked.lines("peer", "works")
 
 
-def test_a_relay_into_this_machine(serve, check):
-    server = serve(settings(listen=["udp:3478"], peers={"allow": ["127.0.0.0/8"]}))
+@pytest.mark.parametrize("address, allowed", [("127.0.0.1", "127.0.0.0/8"), ("::1", "::/127")])
+def test_a_relay_into_this_machine(serve, check, address, allowed):
+    server = serve(settings(listen=["udp:3478"], peers={"allow": [allowed]}))
     checked = check(server.file)
     assert checked.status == 0
-    assert "127.0.0.1: whatever listens there is open to them" in checked.line("peer", "attention")
+    assert f"{address}: whatever listens there is open to them" in checked.line("peer", "attention")
 
 
-def test_the_web_server_behind(serve, check, certificate, network, names):
-    names(turn_test=SERVER[4])
-    server = serve(settings(tls=certificate, web_server={"plain": "127.0.0.1:8080"}))
+@FAMILIES
+def test_the_web_server_behind(serve, check, certificate, network, names, family):
+    names(turn_test=SERVER[family])
+    at = f"{bracketed(LOOPBACK[family])}:8080"
+    server = serve(settings(tls=certificate, listen=["tls:5349"], web_server={"plain": at}))
     checked = check(server.file)
     assert checked.status == 1
     assert "Web pages do not open" in checked.line("web server", "failed")
-    with contextlib.closing(network.server.socket(socket.SOCK_STREAM, 4, "127.0.0.1", 8080)) as web:
+    with network.server.socket(socket.SOCK_STREAM, family, LOOPBACK[family], 8080) as web:
         web.listen()
         checked = check(server.file)
-    assert "answers on 127.0.0.1:8080" in checked.line("web server", "works")
+    assert f"answers on {at}" in checked.line("web server", "works")
 
 
 def test_static_users_alone(serve, check):

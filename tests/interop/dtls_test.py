@@ -3,6 +3,7 @@ flights, forged floods."""
 
 import contextlib
 import functools
+import ipaddress
 import socket
 import struct
 import subprocess
@@ -14,12 +15,14 @@ from certificates import NAME
 from clients import assert_no_loss, echo_peer, uclient
 from coturn import Coturn
 from name_servers import NO_DNS, etc
-from network import PEER, SERVER
+from network import PEER, SERVER, bracketed
 from openssl_client import assert_it_answers, binding, openssl_client
 from probing import run_probe
 from yuelao import PASSWORD, PATIENCE, USER, settings
 
 LISTEN = ["udp:3478", "tcp:3478", "dtls:5349"]
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
+IP_AND_UDP_BYTES = {4: 28, 6: 48}
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def wait_for_metric(server, name, value, before=0):
 
 
 @pytest.mark.parametrize("port", [5349, 3478])
-@pytest.mark.parametrize("family", [4, 6])
+@FAMILIES
 def test_openssls_client_is_answered(network, server, authority, port, family):
     """RFC 7350 §3, on its own port and on the one of UDP."""
     with openssl_client(network.client, authority, port=port, family=family) as client:
@@ -89,8 +92,8 @@ def test_nothing_older_is_spoken(network, server):
 
 def test_coturns_client_calls_over_dtls(network, server):
     assert_no_loss(uclient(network.client, "-S", peer=False))
-    with echo_peer(network.client):
-        assert_no_loss(uclient(network.client, "-S"))
+    with echo_peer(network.client, 6):
+        assert_no_loss(uclient(network.client, "-S", "-x", family=6))
 
 
 def test_the_same_client_against_coturn(network, certificate, tmp_path):
@@ -164,19 +167,20 @@ def dropping(namespace, hook, which):
         namespace.run("nft", "delete", "table", "inet", "loss")
 
 
-@pytest.mark.parametrize("end", ["client", "server"])
-def test_flights_that_are_lost_are_sent_again(network, server, end):
+@pytest.mark.parametrize("end, family", [("client", 4), ("server", 6)])
+def test_flights_that_are_lost_are_sent_again(network, server, end, family):
     """RFC 6347 §4.2.4."""
     # A flight of OpenSSL's client has three datagrams: of every third it would always be the same.
     with dropping(getattr(network, end), "input", "numgen inc mod 4 == 0"):
         for _ in range(4):
             done = network.client.run("openssl", "s_client", "-dtls1_2", "-connect",
-                                      f"{SERVER[4]}:5349", input="")
+                                      f"{bracketed(SERVER[family])}:5349", input="")
             assert "Cipher is ECDHE-ECDSA" in done.stdout, done.stdout
     assert server.metric('yuelao_tls_handshakes_total{transport="dtls",result="success"}') == 4
 
 
-def test_a_long_certificate_needs_no_fragments_of_ip(network, serve, tmp_path):
+@FAMILIES
+def test_a_long_certificate_needs_no_fragments_of_ip(network, serve, tmp_path, family):
     """RFC 6347 §4.2.3: no datagram of the handshake is longer than 1200 octets."""
     files = {"certificate": str(tmp_path / "long.pem"), "key": str(tmp_path / "long.key")}
     names = ",".join(f"DNS:{'long-' * 8}{i}.test" for i in range(60))
@@ -184,9 +188,10 @@ def test_a_long_certificate_needs_no_fragments_of_ip(network, serve, tmp_path):
                     "-subj", f"/CN={NAME}", "-addext", f"subjectAltName={names}", "-keyout",
                     files["key"], "-out", files["certificate"]], check=True, capture_output=True)
     serve(settings(tls=files, listen=LISTEN))
-    with dropping(network.server, "output", "meta length > 1228"):
+    longest = 1200 + IP_AND_UDP_BYTES[family]
+    with dropping(network.server, "output", f"meta length > {longest}"):
         done = network.client.run("openssl", "s_client", "-dtls1_2", "-connect",
-                                  f"{SERVER[4]}:5349", input="")
+                                  f"{bracketed(SERVER[family])}:5349", input="")
     assert "Cipher is ECDHE-RSA" in done.stdout, done.stdout
 
 
@@ -205,27 +210,55 @@ def client_hello(network):
             client.wait(PATIENCE)
 
 
-def forged(source, port, payload):
-    """An IPv4 packet with UDP from an address that is not ours."""
-    udp = struct.pack(">HHHH", port, 5349, 8 + len(payload), 0) + payload
-    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, socket.IPPROTO_UDP, 0,
-                         socket.inet_aton(source), socket.inet_aton(SERVER[4]))
-    return header + udp
+class Forger:
+    """Sends UDP from addresses that are not ours, a /16 or /112 of them."""
+
+    FIRST = {4: "198.18.0.0", 6: "2001:db8::"}
+
+    def __init__(self, network, family, payload):
+        with network.client.entered():
+            self.socket = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET,
+                                        socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self._header = self._ipv6 if family == 6 else self._ipv4
+        self._first = int(ipaddress.ip_address(self.FIRST[family]))
+        self._to, self._payload = ipaddress.ip_address(SERVER[family]).packed, payload
+        self._at = (SERVER[family], 0)
+        # All that the checksum of a pseudo-header is over, but for what differs in each.
+        length = 8 + len(payload)
+        fixed = self._to + payload + bytes(len(payload) % 2)
+        self._sum = sum(struct.unpack(f">{len(fixed) // 2}H", fixed)) + 5349 + socket.IPPROTO_UDP
+        self._sum += 2 * length
+
+    def send(self, number):
+        source = (self._first + (number & 0xffff)).to_bytes(len(self._to), "big")
+        port, length = 1024 + number, 8 + len(self._payload)
+        total = self._sum + port + sum(struct.unpack(f">{len(source) // 2}H", source))
+        # IPv6 has no packets without one.
+        checksum = ~(total % 0xffff) & 0xffff or 0xffff
+        udp = struct.pack(">HHHH", port, 5349, length, checksum) + self._payload
+        self.socket.sendto(self._header(source, length) + udp, self._at)
+
+    def _ipv4(self, source, length):
+        return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + length, 0, 0, 64, socket.IPPROTO_UDP, 0,
+                           source, self._to)
+
+    def _ipv6(self, source, length):
+        return struct.pack(">IHBB16s16s", 6 << 28, length, socket.IPPROTO_UDP, 64, source, self._to)
 
 
-def test_a_flood_from_forged_addresses_leaves_nothing(network, serve, certificate):
+@FAMILIES
+def test_a_flood_from_forged_addresses_leaves_nothing(network, serve, certificate, family):
     """RFC 7350 §4.6, RFC 6347 §4.2.1: no memory, no association, no answer longer than the question."""
     server = serve(settings(tls=certificate, listen=LISTEN),
                    environment={"ASAN_OPTIONS": "quarantine_size_mb=1"})
     hello = client_hello(network)
-    with network.client.entered():
-        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    forger = Forger(network, family, hello)
 
     def flood(first, end):
         for i in range(first, end):
-            raw.sendto(forged(f"198.18.{i >> 8 & 255}.{i & 255}", 1024 + i, hello), (SERVER[4], 0))
+            forger.send(i)
 
-    with raw:
+    with forger.socket:
         flood(0, 5000)
         memory = server.metric("process_resident_memory_bytes")
         asked = server.metric("yuelao_dtls_challenges_total")

@@ -13,6 +13,7 @@ from turn_client import Refused, TurnClient, exchange, pair_up
 from yuelao import SECRET, settings
 
 TRANSPORTS = ["udp", "tcp", "tls"]
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def a_call(client):
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-@pytest.mark.parametrize("family", [4, 6])
+@FAMILIES
 def test_two_relay_only_clients_reach_each_other(yuelao, client, transport, family):
     one, other = client(transport, family=family), client(transport, family=family)
     relays = pair_up(one, other)
@@ -54,16 +55,17 @@ def test_a_udp_client_may_ask_for_an_ipv6_relay(yuelao, client):
     assert client().allocate(family)[0] == SERVER[6]
 
 
-def test_tls_and_tcp_share_a_port(yuelao, client):
+@FAMILIES
+def test_tls_and_tcp_share_a_port(yuelao, client, family):
     for transport in ("tcp", "tls"):
-        one = client(transport, port=3478)
-        assert one.ask(stun.BINDING).address(stun.XOR_MAPPED_ADDRESS)[0] == CLIENT[4]
-    assert client("tls", port=5349).ask(stun.BINDING).error is None
+        one = client(transport, port=3478, family=family)
+        assert one.ask(stun.BINDING).address(stun.XOR_MAPPED_ADDRESS)[0] == CLIENT[family]
+    assert client("tls", port=5349, family=family).ask(stun.BINDING).error is None
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-def test_binding_needs_no_credentials(yuelao, client, transport):
-    one = client(transport)
+@pytest.mark.parametrize("transport, family", [("udp", 4), ("udp", 6), ("tcp", 4), ("tls", 6)])
+def test_binding_needs_no_credentials(yuelao, client, transport, family):
+    one = client(transport, family=family)
     assert one.ask(stun.BINDING).address(stun.XOR_MAPPED_ADDRESS) == one.socket.getsockname()[:2]
 
 
@@ -155,11 +157,12 @@ def test_special_addresses_are_no_peers(yuelao, client, family, peers):
     assert let_in == []
 
 
-def test_nothing_is_sent_to_a_forbidden_peer(network, yuelao, client):
-    one = client()
+@FAMILIES
+def test_nothing_is_sent_to_a_forbidden_peer(network, yuelao, client, family):
+    one = client(family=family)
     one.allocate()
-    with network.client.socket(socket.SOCK_DGRAM, 4, PEER[4]) as peer:
-        one.send_to(peer.getsockname(), b"psst")
+    with network.client.socket(socket.SOCK_DGRAM, family, PEER[family]) as peer:
+        one.send_to(peer.getsockname()[:2], b"psst")
         # What was sent before has been dealt with once this is answered.
         one.refresh(600)
         peer.settimeout(0.2)
@@ -168,19 +171,20 @@ def test_nothing_is_sent_to_a_forbidden_peer(network, yuelao, client):
     assert yuelao.metric('yuelao_drops_total{reason="no_permission"}') == 1
 
 
-def test_own_ports_that_are_no_relays_stay_closed(network, yuelao, client):
-    one = client()
+@FAMILIES
+def test_own_ports_that_are_no_relays_stay_closed(network, yuelao, client, family):
+    one = client(family=family)
     relay = one.allocate()
-    one.permit(SERVER[4])
-    with network.server.socket(socket.SOCK_DGRAM, 4, SERVER[4]) as service:
+    one.permit(SERVER[family])
+    with network.server.socket(socket.SOCK_DGRAM, family, SERVER[family]) as service:
         service.settimeout(0.2)
-        one.send_to(service.getsockname(), b"psst")
+        one.send_to(service.getsockname()[:2], b"psst")
         one.refresh(600)
         with pytest.raises(TimeoutError):
             service.recv(100)
     for port in (3478, 9641, service_port(relay)):
         with pytest.raises(Refused) as refusal:
-            one.bind(0x4000, (SERVER[4], port))
+            one.bind(0x4000, (SERVER[family], port))
         assert refusal.value.code == 403, port
 
 
@@ -189,16 +193,17 @@ def service_port(relay):
     return relay[1] - 1 if relay[1] > 49152 else relay[1] + 1
 
 
-def test_an_allowed_peer_is_reached_and_answers(network, serve, client):
-    serve(settings(peers={"allow": [PEER[4]]}))
-    one = client()
+@FAMILIES
+def test_an_allowed_peer_is_reached_and_answers(network, serve, client, family):
+    serve(settings(peers={"allow": [PEER[family]]}))
+    one = client(family=family)
     relay = one.allocate()
-    with network.client.socket(socket.SOCK_DGRAM, 4, PEER[4]) as peer:
-        at = peer.getsockname()
-        one.permit(PEER[4])
+    with network.client.socket(socket.SOCK_DGRAM, family, PEER[family]) as peer:
+        at = peer.getsockname()[:2]
+        one.permit(PEER[family])
         one.send_to(at, b"ping")
         payload, source = peer.recvfrom(100)
-        assert (payload, source) == (b"ping", relay)
+        assert (payload, source[:2]) == (b"ping", relay)
         peer.sendto(b"pong", relay)
         assert one.next_data() == (at, b"pong")
 
@@ -258,14 +263,16 @@ def test_a_stream_takes_messages_in_pieces_and_in_heaps(yuelao, client):
         assert stun.Message.parse(one.receive()).error is None
 
 
-def test_a_call_shows_in_the_metrics_and_names_nobody(serve, client, certificate):
+@FAMILIES
+def test_a_call_shows_in_the_metrics_and_names_nobody(serve, client, certificate, family):
     server = serve(settings(tls=certificate))
-    one, other = client("tcp"), client("tls")
+    one, other = client("tcp", family=family), client("tls", family=family)
     relays = pair_up(one, other)
     exchange(one, other, relays)
     assert server.metric("yuelao_sessions") == 2
-    assert server.metric('yuelao_allocations{transport="tcp",family="ipv4"}') == 1
-    assert server.metric('yuelao_allocations{transport="tls",family="ipv4"}') == 1
+    for transport in ("tcp", "tls"):
+        labels = f'transport="{transport}",family="ipv{family}"'
+        assert server.metric(f"yuelao_allocations{{{labels}}}") == 1
     assert server.metric('yuelao_relayed_packets_total{direction="client_to_peer"}') == 2
     assert server.metric('yuelao_relayed_packets_total{direction="peer_to_client"}') == 2
     assert server.metric('yuelao_requests_total{method="allocate",outcome="success"}') == 2
@@ -287,11 +294,13 @@ def test_a_closed_stream_ends_its_allocation(yuelao, client):
     assert any(yuelao.metric("yuelao_sessions") == 1 for _ in range(50))
 
 
-def test_behind_a_nat_clients_are_told_the_public_address(serve, client):
-    serve(settings(external_address=f"198.51.100.7/{SERVER[4]}", relay={"addresses": [SERVER[4]]}))
-    one, other = client(), client("tcp")
+@pytest.mark.parametrize("family, public", [(4, "198.51.100.7"), (6, "2001:db8::7")])
+def test_behind_a_nat_clients_are_told_the_public_address(serve, client, family, public):
+    serve(settings(external_address=f"{public}/{SERVER[family]}",
+                   relay={"addresses": [SERVER[family]]}))
+    one, other = client(family=family), client("tcp", family=family)
     relays = one.allocate(), other.allocate()
-    assert {address for address, _ in relays} == {"198.51.100.7"}
+    assert {address for address, _ in relays} == {public}
     # Two clients of one server meet without a packet that leaves it.
     one.permit(relays[1][0])
     other.permit(relays[0][0])

@@ -53,14 +53,15 @@ def test_hops_and_traffic_class_are_the_servers_own(network, serve, of_client, o
         assert seen(client.socket) == [64, 0]
 
 
-def test_what_comes_by_tcp_is_marked_no_more(network, serve):
+@pytest.mark.parametrize("family", [4, 6])
+def test_what_comes_by_tcp_is_marked_no_more(network, serve, family):
     """RFC 8656 §15."""
-    serve(settings(peers={"allow": [PEER[4]]}))
-    with TurnClient(network.client, "tcp") as client, \
-            network.client.socket(socket.SOCK_DGRAM, 4, PEER[4]) as peer:
+    serve(settings(peers={"allow": [PEER[family]]}))
+    with TurnClient(network.client, "tcp", family) as client, \
+            network.client.socket(socket.SOCK_DGRAM, family, PEER[family]) as peer:
         client.allocate()
-        client.permit(PEER[4])
-        mark(client.socket, 4)
-        mark(peer, 4)
+        client.permit(PEER[family])
+        mark(client.socket, family)
+        mark(peer, family)
         client.send_to(peer.getsockname()[:2], b"ping")
         assert seen(peer) == [64, 0]

@@ -10,7 +10,7 @@ class Connection(http.client.HTTPConnection):
         self._namespace = namespace
 
     def connect(self):
-        self.sock = self._namespace.socket(socket.SOCK_STREAM)
+        self.sock = self._namespace.socket(socket.SOCK_STREAM, 6 if ":" in self.host else 4)
         self.sock.connect((self.host, self.port))
 
 

@@ -1,5 +1,6 @@
 """What `yuelao integrate` prints is served as it is, and each side works with the other's half."""
 
+import ipaddress
 import json
 import re
 import socket
@@ -11,7 +12,7 @@ import pytest
 
 import http_client
 from integrate_test import Machine
-from network import CLIENT, SERVER
+from network import CLIENT, SERVER, bracketed
 from turn_client import TurnClient
 
 KEYED = re.compile(r'turn_rest_api = "http://([^:/]+):(\d+)(/\S*)"\n'
@@ -97,7 +98,7 @@ def web_server(network, certificate):
         signature, length = taken.recv(14, socket.MSG_WAITALL), taken.recv(2, socket.MSG_WAITALL)
         assert signature[:13] == b"\r\n\r\n\0\r\nQUIT\n\x21", signature
         addresses = taken.recv(*struct.unpack(">H", length), socket.MSG_WAITALL)
-        return socket.inet_ntoa(addresses[:4])
+        return str(ipaddress.ip_address(addresses[:{0x11: 4, 0x21: 16}[signature[13]]]))
 
     def start(announced):
         seen = []
@@ -129,10 +130,11 @@ def made_for(system, machine):
     return json.loads(printed)["username"], json.loads(printed)["credential"]
 
 
-@pytest.mark.parametrize("system", ["jitsi", "nextcloud-talk", "mirotalk-p2p", "briefing", "livekit",
-                                    "matrix", "galene"])
+@pytest.mark.parametrize("system, family", [
+    ("jitsi", 4), ("nextcloud-talk", 6), ("mirotalk-p2p", 4), ("briefing", 6), ("livekit", 4),
+    ("matrix", 6), ("galene", 6)])
 def test_port_443_is_for_pages_and_for_calls(network, machine, integrated, authority, certificate,
-                                             web_server, system):
+                                             web_server, system, family):
     texts = integrated(system, "--certificate", certificate["certificate"], "--key",
                        certificate["key"], "--share-443", "%s:%d" % WEB)
     shown = "".join(texts.values())
@@ -143,8 +145,9 @@ def test_port_443_is_for_pages_and_for_calls(network, machine, integrated, autho
     assert ("listen 127.0.0.1:4443 ssl http2 proxy_protocol;" in shown) == announced
     seen = web_server(announced)
     done = network.client.run("curl", "-sS", "--cacert", authority.certificate, "--interface",
-                              CLIENT[4], "--max-time", 20, f"https://{SERVER[4]}/")
+                              CLIENT[family], "--max-time", 20,
+                              f"https://{bracketed(SERVER[family])}/")
     assert done.stdout == "pages", done.stdout
-    assert seen == [CLIENT[4] if announced else None]
+    assert seen == [CLIENT[family] if announced else None]
     relays(network, *made_for(system, machine), transport="tls", port=443,
            authority=authority.certificate)

@@ -37,8 +37,8 @@ class Call:
         self.peer.close()
         self.client.socket.close()
 
-    def dial(self, transport, local=None):
-        return TurnClient(self.network.client, transport, self.family, PORTS[transport],
+    def dial(self, transport, local=None, family=None):
+        return TurnClient(self.network.client, transport, family or self.family, PORTS[transport],
                           self.authority.certificate, local=local)
 
     def begin(self, transport):
@@ -49,8 +49,8 @@ class Call:
         self.client.bind(0x4001, self.at)
         self.talk()
 
-    def move(self, transport, local=None):
-        moved = self.dial(transport, local)
+    def move(self, transport, **where):
+        moved = self.dial(transport, **where)
         answer = moved.refresh(600, (stun.MOBILITY_TICKET, self.ticket))
         assert ticket_of(answer) != self.ticket
         # The old address serves until something comes from the new one.
@@ -85,7 +85,7 @@ def test_a_call_goes_on_wherever_its_client_is(network, mobile, authority, famil
         call.begin("udp")
         # By turns from both addresses, each time from another port: from shard to shard.
         for i in range(24):
-            call.move("udp", (CLIENT if i % 2 else PEER)[family])
+            call.move("udp", local=(CLIENT if i % 2 else PEER)[family])
         assert mobile.metric("yuelao_sessions") == 1
         assert mobile.metric("yuelao_mobile_allocations") == 1
         assert mobile.metric("yuelao_allocations_moved_total") == 24
@@ -96,13 +96,18 @@ def test_a_call_goes_on_wherever_its_client_is(network, mobile, authority, famil
     assert "allocation moved" in mobile.output
 
 
-def test_from_any_transport_to_any_other(network, mobile, authority):
-    with Call(network, authority) as call:
+@pytest.mark.parametrize("family", [4, 6])
+def test_from_any_transport_and_family_to_any_other(network, mobile, authority, family):
+    """A phone between networks: its relay stays of the family that it began with."""
+    with Call(network, authority, family) as call:
         call.begin("udp")
-        for transport in ["tcp", "tls", "tcp", "udp", "tls", "udp"] * 3:
-            call.move(transport)
+        ways = ["tcp", "tls", "tcp", "udp", "tls", "udp", "udp"]
+        # An odd number of ways: on the second round each is of the other family.
+        for i, transport in enumerate(ways * 2):
+            call.move(transport, family=4 if i % 2 else 6)
             assert mobile.metric(f'yuelao_allocations{{transport="{transport}"}}') == 1
         assert mobile.metric("yuelao_sessions") == 1
+        assert mobile.metric(f'yuelao_allocations{{family="ipv{family}"}}') == 1
 
 
 def test_many_calls_move_and_none_is_lost_or_counted_twice(network, serve, authority, certificate):
@@ -158,9 +163,10 @@ def test_a_reload_turns_it_off_for_calls_that_are_up(network, serve, authority, 
 
 # It breaks before it makes. Over TLS it writes to the session that it has closed, and over TCP
 # it does not get on with coturn.
-@pytest.mark.parametrize("judged, options", [
-    ("yuelao", []), ("yuelao", ["-t"]), ("coturn", [])], ids=["udp", "tcp", "coturn's udp"])
-def test_coturns_client_moves(network, serve, tmp_path, judged, options):
+@pytest.mark.parametrize("judged, options, family", [
+    ("yuelao", [], 4), ("yuelao", ["-t", "-x"], 6), ("coturn", [], 4)],
+    ids=["udp", "tcp over ipv6", "coturn's udp"])
+def test_coturns_client_moves(network, serve, tmp_path, judged, options, family):
     if judged == "yuelao":
         server = serve(settings(mobility="on", **ALLOWED))
         stop = lambda: None
@@ -168,8 +174,8 @@ def test_coturns_client_moves(network, serve, tmp_path, judged, options):
         stop = Coturn(network.server, tmp_path / "coturn",
                       options=["--mobility", "--allow-loopback-peers"]).stop
     try:
-        with echo_peer(network.client):
-            assert_no_loss(uclient(network.client, "-M", *options))
+        with echo_peer(network.client, family):
+            assert_no_loss(uclient(network.client, "-M", *options, family=family))
     finally:
         stop()
     if judged == "yuelao":

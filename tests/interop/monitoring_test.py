@@ -8,8 +8,10 @@ import subprocess
 
 import pytest
 
+import http_client
+from network import LOOPBACK, bracketed
 from turn_client import TurnClient
-from yuelao import PATIENCE
+from yuelao import PATIENCE, settings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -39,12 +41,16 @@ def test_every_metric_is_documented_and_every_documented_metric_exists(yuelao):
     assert families(text) == documented
 
 
-def test_metrics_and_health_show_no_client(network, yuelao):
-    with TurnClient(network.client) as client:
+@pytest.mark.parametrize("family", [4, 6])
+def test_metrics_and_health_show_no_client(network, serve, family):
+    server = serve(settings(metrics=f"{bracketed(LOOPBACK[family])}:9641"))
+    with TurnClient(network.client, family=family) as client:
         client.allocate()
         for path in ("/metrics", "/healthz", "/readyz", "/"):
-            _, text = yuelao.http(path)
-            yuelao.check_privacy(text)
+            asked = http_client.Connection(network.server, LOOPBACK[family], 9641)
+            status, _, text = http_client.ask(asked, path)
+            assert status == 200 and text, path
+            server.check_privacy(text)
         client.refresh(0)
 
 

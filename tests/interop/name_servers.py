@@ -14,12 +14,12 @@ class Dnsmasq:
     """Serves `records`, options of dnsmasq's without their dashes, and knows of no other name.
     Records of one name come in the order in which they are listed."""
 
-    def __init__(self, namespace, records):
+    def __init__(self, namespace, records, family=4):
         self.process = subprocess.Popen(
             namespace.command(
                 "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--log-facility=-",
                 "--pid-file=", "--user=root", "--no-resolv", "--no-hosts", "--local=/test/",
-                "--bind-interfaces", f"--listen-address={SERVER[4]}", "--except-interface=lo",
+                "--bind-interfaces", f"--listen-address={SERVER[family]}", "--except-interface=lo",
                 *[f"--{record}" for record in records]),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self._started = threading.Event()

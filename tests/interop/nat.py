@@ -78,11 +78,11 @@ class Street:
                " set known_ip6 { typeof ip6 daddr . udp sport; flags dynamic; size 100; }\n"
         self._nft(self.router, f"table inet street {{\n{sets}{body}\n}}\n")
 
-    def give_server(self, address):
+    def give_server(self, address, family):
         """One more, which the world knows the way to."""
         self.server.address("uplink", address)
-        subprocess.run(["ip", "-n", self.router.name, "route", "add", address, "via", SERVER[4]],
-                       check=True)
+        subprocess.run(["ip", "-n", self.router.name, "route", "add", address, "via",
+                        SERVER[family]], check=True)
 
     def drop_at_server(self, rule):
         """`rule` says what; None: nothing any more."""

@@ -9,6 +9,13 @@ import subprocess
 SERVER = {4: "10.77.0.1", 6: "fd77::1"}
 CLIENT = {4: "10.77.0.2", 6: "fd77::2"}
 PEER = {4: "10.77.0.3", 6: "fd77::3"}  # a second address of the client's end
+LOOPBACK = {4: "127.0.0.1", 6: "::1"}
+
+
+def bracketed(address):
+    """As it stands before a port, and in URIs."""
+    return f"[{address}]" if ":" in address else address
+
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000

@@ -8,7 +8,7 @@ import subprocess
 
 import stun
 from certificates import NAME
-from network import SERVER
+from network import SERVER, bracketed
 from yuelao import PATIENCE
 
 
@@ -16,10 +16,9 @@ class OpensslClient:
     """`openssl s_client`, which believes the authority alone."""
 
     def __init__(self, namespace, authority, *options, protocol="-dtls1_2", port=5349, family=4):
-        address = f"[{SERVER[6]}]" if family == 6 else SERVER[4]
         self.process = subprocess.Popen(
             namespace.command(
-                "openssl", "s_client", protocol, "-connect", f"{address}:{port}", "-quiet",
+                "openssl", "s_client", protocol, "-connect", f"{bracketed(SERVER[family])}:{port}", "-quiet",
                 "-no_ign_eof", "-nocommands", "-CAfile", authority.certificate, "-verify_return_error",
                 "-verify_hostname", NAME, "-servername", NAME, *options),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

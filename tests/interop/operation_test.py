@@ -11,15 +11,19 @@ import subprocess
 import pytest
 
 import stun
-from network import CLIENT, SERVER
+from network import CLIENT, LOOPBACK, PEER, SERVER, bracketed
 from turn_client import Refused, TurnClient, exchange, pair_up
 from yuelao import PATIENCE, PROGRAM, Yuelao, settings
 
 
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
+
+
 @contextlib.contextmanager
-def call(network):
+def call(network, family=4):
     """Two clients in a call: (one, other, relays)."""
-    with TurnClient(network.client) as one, TurnClient(network.client, "tcp") as other:
+    with TurnClient(network.client, family=family) as one, \
+            TurnClient(network.client, "tcp", family) as other:
         relays = pair_up(one, other)
         exchange(one, other, relays)
         yield one, other, relays
@@ -45,14 +49,16 @@ def one_sentence(server, status=1):
 # Reload
 
 
-def test_a_reload_applies_and_drops_no_call(network, serve):
+@FAMILIES
+def test_a_reload_applies_and_drops_no_call(network, serve, family):
     server = serve(settings())
-    with call(network) as (one, other, relays):
+    with call(network, family) as (one, other, relays):
         server.reload(settings(users=[{"name": "newcomer", "password": "secret-of-hers"}]))
         exchange(one, other, relays, b"after the reload")
-        with TurnClient(network.client, user="newcomer", password="secret-of-hers") as third:
+        with TurnClient(network.client, family=family, user="newcomer",
+                        password="secret-of-hers") as third:
             assert third.allocate()
-        with TurnClient(network.client) as gone, pytest.raises(Refused) as refusal:
+        with TurnClient(network.client, family=family) as gone, pytest.raises(Refused) as refusal:
             gone.allocate()
         assert refusal.value.code == 401
 
@@ -95,10 +101,12 @@ def test_a_new_certificate_serves_new_clients_and_leaves_the_old_ones(network, s
 # Drain
 
 
-def test_a_drain_takes_no_new_call_and_waits_for_the_last(network, serve):
+@FAMILIES
+def test_a_drain_takes_no_new_call_and_waits_for_the_last(network, serve, family):
     server = serve(settings(drain_timeout="1h"))
-    with call(network) as (one, other, relays):
-        with TurnClient(network.client) as late, TurnClient(network.client, "tcp") as later:
+    with call(network, family) as (one, other, relays):
+        with TurnClient(network.client, family=family) as late, \
+                TurnClient(network.client, "tcp", family) as later:
             later.ask(stun.BINDING)
             server.drain()
             # Each shard answers in the order it was asked: it drains by now.
@@ -111,9 +119,9 @@ def test_a_drain_takes_no_new_call_and_waits_for_the_last(network, serve):
         assert one.refresh(600).lifetime == 600
         assert server.http("/readyz")[0] == 503
         assert server.http("/healthz")[0] == 200
-        with network.client.socket(socket.SOCK_STREAM) as newcomer:
+        with network.client.socket(socket.SOCK_STREAM, family) as newcomer:
             with pytest.raises(ConnectionRefusedError):
-                newcomer.connect((SERVER[4], 3478))
+                newcomer.connect((SERVER[family], 3478))
         one.refresh(0)
         other.refresh(0)
         assert server.wait() == 0, server.output
@@ -143,7 +151,7 @@ def this_program():
 
 @pytest.mark.parametrize("kind, protocol", [(socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")],
                          ids=["udp", "tcp"])
-@pytest.mark.parametrize("family", [4, 6])
+@FAMILIES
 def test_a_taken_port_is_named(network, launch, kind, protocol, family):
     with network.server.socket(kind, family, SERVER[family], 3478) as squatter:
         if kind == socket.SOCK_STREAM:
@@ -159,11 +167,12 @@ def test_a_second_server_is_not_shared_with(serve, launch):
     assert f"port 3478 is already taken by yuelao (process {first.process.pid}):" in said, said
 
 
-def test_a_taken_metrics_port_is_named(network, launch):
-    with network.server.socket(socket.SOCK_STREAM, 4, "127.0.0.1", 9641) as squatter:
+@FAMILIES
+def test_a_taken_metrics_port_is_named(network, launch, family):
+    with network.server.socket(socket.SOCK_STREAM, family, LOOPBACK[family], 9641) as squatter:
         squatter.listen()
-        said = one_sentence(launch())
-    assert "9641" in said and "metrics" in said, said
+        said = one_sentence(launch(settings(metrics=f"{bracketed(LOOPBACK[family])}:9641")))
+    assert f"{bracketed(LOOPBACK[family])}:9641" in said and "metrics" in said, said
 
 
 def test_a_missing_certificate_is_named(launch, certificate):
@@ -197,8 +206,9 @@ def test_a_missing_configuration_is_named(network, tmp_path):
     assert done.returncode == 1 and "nowhere.yaml" in done.stdout and done.stdout.count("\n") == 1
 
 
-def test_an_address_of_another_machine_is_named(launch):
-    assert "192.0.2.77" in one_sentence(launch(settings(listen=["udp:192.0.2.77:3478"])))
+@pytest.mark.parametrize("address", ["192.0.2.77", "2001:db8::77"])
+def test_an_address_of_another_machine_is_named(launch, address):
+    assert address in one_sentence(launch(settings(listen=[f"udp:{bracketed(address)}:3478"])))
 
 
 # Exhaustion
@@ -265,11 +275,16 @@ def test_the_relay_ports_may_run_out(network, serve):
     assert server.metric("yuelao_sessions") == codes.count(None)
 
 
-@pytest.mark.parametrize("limit, value", [("per_user", 2), ("per_client", 2), ("allocations", 2)])
-def test_a_quota_is_answered_and_counted(network, serve, limit, value):
-    server = serve(settings(limits={limit: value}))
+# To IPv6's limit per client all of a /64 is one.
+@pytest.mark.parametrize("limit, family, places", [
+    ("per_user", 4, [CLIENT]), ("per_client", 4, [CLIENT]), ("per_client", 6, [CLIENT, PEER]),
+    ("allocations", 4, [CLIENT])])
+def test_a_quota_is_answered_and_counted(network, serve, limit, family, places):
+    server = serve(settings(limits={limit: 2}))
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(TurnClient(network.client)) for _ in range(3)]
+        clients = [stack.enter_context(TurnClient(network.client, family=family,
+                                                  local=places[i % len(places)][family]))
+                   for i in range(3)]
         clients[0].allocate()
         clients[1].allocate()
         with pytest.raises(Refused) as refusal:

@@ -13,6 +13,8 @@ from turn_client import Refused, TurnClient, exchange, pair_up
 from yuelao import PATIENCE, settings
 
 ALLOWED = {"peers": {"allow": list(PEER.values())}}
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
+PORT_UNREACHABLE = {4: (3, 3), 6: (1, 4)}  # ICMP's type and code
 
 
 @pytest.fixture(params=["epoll", "io_uring"])
@@ -26,7 +28,7 @@ def with_poller(request, serve):
     return start
 
 
-@pytest.mark.parametrize("family", [4, 6])
+@FAMILIES
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_calls_go_through_a_reload_and_a_drain(network, with_poller, authority, certificate, transport, family):
     server = with_poller(tls=certificate, drain_timeout="1h")
@@ -45,14 +47,15 @@ def test_calls_go_through_a_reload_and_a_drain(network, with_poller, authority, 
     assert server.wait() == 0
 
 
-def test_a_burst_arrives_whole_and_in_order(network, with_poller):
+@FAMILIES
+def test_a_burst_arrives_whole_and_in_order(network, with_poller, family):
     with_poller(**ALLOWED)
-    with TurnClient(network.client) as client, \
-            network.client.socket(socket.SOCK_DGRAM, 4, PEER[4]) as peer:
+    with TurnClient(network.client, family=family) as client, \
+            network.client.socket(socket.SOCK_DGRAM, family, PEER[family]) as peer:
         peer.settimeout(10)
-        at = (PEER[4], peer.getsockname()[1])
+        at = (PEER[family], peer.getsockname()[1])
         relayed = client.allocate()
-        client.permit(PEER[4])
+        client.permit(PEER[family])
         # Of one size, so that the kernel merges them on their way in and cuts them up on their way out.
         for _ in range(20):
             sent = [bytes([i]) * 500 for i in range(40)]
@@ -64,16 +67,17 @@ def test_a_burst_arrives_whole_and_in_order(network, with_poller):
             assert [client.next_data()[1] for _ in sent] == sent
 
 
-def test_a_peer_that_is_not_there_costs_the_others_nothing(network, with_poller):
+@FAMILIES
+def test_a_peer_that_is_not_there_costs_the_others_nothing(network, with_poller, family):
     server = with_poller(**ALLOWED)
-    with TurnClient(network.client) as client, \
-            network.client.socket(socket.SOCK_DGRAM, 4, PEER[4]) as peer, \
-            network.client.socket(socket.SOCK_DGRAM, 4, PEER[4]) as closed:
+    with TurnClient(network.client, family=family) as client, \
+            network.client.socket(socket.SOCK_DGRAM, family, PEER[family]) as peer, \
+            network.client.socket(socket.SOCK_DGRAM, family, PEER[family]) as closed:
         peer.settimeout(10)
-        at, nowhere = (PEER[4], peer.getsockname()[1]), (PEER[4], closed.getsockname()[1])
+        at, nowhere = peer.getsockname()[:2], closed.getsockname()[:2]
         closed.close()
         relayed = client.allocate()
-        client.permit(PEER[4])
+        client.permit(PEER[family])
         # Kernels send few ICMP errors a second, so there may be none at first.
         deadline = time.monotonic() + PATIENCE
         for i in itertools.count():
@@ -85,7 +89,7 @@ def test_a_peer_that_is_not_there_costs_the_others_nothing(network, with_poller)
             if i >= 30 and client.errors:
                 break
             assert time.monotonic() < deadline
-        assert client.next_error()[:3] == (nowhere, 3, 3)
+        assert client.next_error()[:3] == (nowhere, *PORT_UNREACHABLE[family])
         before = server.metric("yuelao_round_duration_seconds_count")
         # Errors that nobody took would wake the shard for ever.
         assert server.metric("yuelao_round_duration_seconds_count") - before < 100

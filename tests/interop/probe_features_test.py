@@ -37,17 +37,17 @@ def test_everything_that_a_server_speaks_is_found(serve, probe, user, authority,
     assert server.metric("yuelao_sessions") == 0
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_what_a_server_does_not_speak_is_no_fault(serve, probe, user, transport):
-    serve(settings(relay={"addresses": [SERVER[4]]}))
-    probed = probe(uri("turn", transport), *user)
+@pytest.mark.parametrize("transport, family", [("udp", 4), ("tcp", 6)])
+def test_what_a_server_does_not_speak_is_no_fault(serve, probe, user, transport, family):
+    serve(settings(relay={"addresses": [SERVER[family]]}))
+    probed = probe(uri("turn", transport, family), *user)
     assert probed.status == 0, probed.text
-    lacking = dict.fromkeys(["ipv6_relays", "dual_allocation", "tcp_relays", "mobility",
+    lacking = dict.fromkeys([f"ipv{10 - family}_relays", "dual_allocation", "tcp_relays", "mobility",
                              "behavior_discovery", "dtls"], False)
     assert probed.leg["features"] == features_over(transport, **lacking)
     said = probed.step("features")
     assert said["verdict"] == "works"
-    assert "The server speaks: IPv4 relays, even ports" in said["text"]
+    assert f"The server speaks: IPv{family} relays, even ports" in said["text"]
     assert "mobility (RFC 8016)" in said["text"].partition("It does not:")[2]
 
 

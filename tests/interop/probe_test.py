@@ -12,7 +12,7 @@ import pytest
 from certificates import NAME
 from coturn import Coturn
 from name_servers import NO_DNS, etc
-from network import Namespace, SERVER
+from network import SERVER, Namespace, bracketed
 from probing import run_probe
 from yuelao import PASSWORD, PROGRAM, SECRET, USER, settings
 
@@ -44,8 +44,7 @@ def assert_it_works(probed, family, transport):
     assert probed.report["works"]
     leg = probed.leg
     assert (leg["verdict"], leg["transport"]) == ("works", transport), probed.text
-    address = f"[{SERVER[family]}]" if family == 6 else SERVER[family]
-    assert leg["relayed"].startswith(f"{address}:")
+    assert leg["relayed"].startswith(f"{host(family)}:")
     assert leg["mapped"] == leg["local"]
     assert leg["round_trip_ms"] > 0
     data = leg["data"][0]
@@ -57,7 +56,7 @@ def assert_it_works(probed, family, transport):
 
 
 def host(family):
-    return f"[{SERVER[6]}]" if family == 6 else SERVER[4]
+    return bracketed(SERVER[family])
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -127,8 +126,9 @@ def test_a_name_without_a_transport_is_tried_on_all_its_addresses_over_udp_and_t
     assert {server for _, server in tried[:2]} == {server for _, server in tried[2:]} == addresses
 
 
-def test_a_stun_uri_asks_for_the_address_alone(yuelao, probe):
-    probed = probe(f"stun:{SERVER[4]}")
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_stun_uri_asks_for_the_address_alone(yuelao, probe, family):
+    probed = probe(f"stun:{host(family)}")
     assert probed.status == 0, probed.text
     assert [step["step"] for step in probed.leg["steps"]] == ["binding", "features"]
     assert probed.leg["relayed"] is None
@@ -171,9 +171,9 @@ def test_one_transport_may_fail_while_another_works(serve, probe, user):
     assert text.endswith("\n1 of 2 ways to the server work.\n")
 
 
-@pytest.mark.parametrize("transport,step", [("udp", "binding"), ("tcp", "connect")])
-def test_a_closed_port_is_told_from_a_dropped_one(network, probe, transport, step):
-    uri = f"turn:{SERVER[4]}:3999?transport={transport}"
+@pytest.mark.parametrize("transport,step,family", [("udp", "binding", 6), ("tcp", "connect", 4)])
+def test_a_closed_port_is_told_from_a_dropped_one(network, probe, transport, step, family):
+    uri = f"turn:{host(family)}:3999?transport={transport}"
     refused = probe(uri)
     assert refused.status == 1
     assert f"Nothing listens on {transport.upper()} port 3999" in refused.step(step)["text"]
@@ -205,10 +205,11 @@ def test_relay_ports_behind_a_firewall_are_found(network, serve, probe, user):
     assert "closed for the relay ports" in probed.step("peer")["text"]
 
 
-def test_where_there_is_no_second_relay_a_socket_is_the_peer(serve, probe, user):
+@pytest.mark.parametrize("family", [4, 6])
+def test_where_there_is_no_second_relay_a_socket_is_the_peer(serve, probe, user, family):
     serve(settings(listen=["udp:3478"], limits={"per_user": 1},
-                   peers={"allow": ["10.77.0.0/24"]}))
-    probed = probe(f"turn:{SERVER[4]}?transport=udp", *user)
+                   peers={"allow": ["10.77.0.0/24", "fd77::/64"]}))
+    probed = probe(f"turn:{host(family)}?transport=udp", *user)
     assert probed.status == 0, probed.text
     assert "486" in probed.step("relays")["text"]
     data, = probed.leg["data"]
@@ -223,17 +224,18 @@ def test_a_peer_that_the_server_may_not_send_to_is_no_failure(yuelao, probe, use
     assert probed.leg["verdict"] == "works" and probed.status == 0
 
 
-def test_a_machine_without_a_route_says_nothing_about_the_server():
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_machine_without_a_route_says_nothing_about_the_server(family):
     alone = Namespace("alone")
     try:
-        done = subprocess.run(alone.command(PROGRAM, "probe", f"turn:{host(6)}", "--json"),
+        done = subprocess.run(alone.command(PROGRAM, "probe", f"turn:{host(family)}", "--json"),
                               capture_output=True, text=True, timeout=60, check=False)
     finally:
         alone.remove()
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert [leg["verdict"] for leg in report["legs"]] == ["skipped", "skipped"]
-    assert "no IPv6 route" in report["legs"][0]["steps"][0]["text"]
+    assert f"no IPv{family} route" in report["legs"][0]["steps"][0]["text"]
 
 
 def test_an_untrusted_certificate_ends_the_leg_before_credentials_are_sent(yuelao, probe, user):

@@ -132,18 +132,20 @@ def test_what_a_token_may_not_stand_beside(network, yuelao):
         other.allocate(token)
 
 
-@pytest.mark.parametrize("options", [[], ["-t"]], ids=["udp", "tcp"])
-def test_coturns_client_asks_for_pairs_of_ports(network, serve, options):
+@pytest.mark.parametrize("options, family", [([], 4), (["-t", "-x"], 6)],
+                         ids=["udp", "tcp over ipv6"])
+def test_coturns_client_asks_for_pairs_of_ports(network, serve, options, family):
     serve(settings(**ALLOWED, threads=2))
-    with echo_peer(network.client):
-        assert_no_loss(uclient(network.client, *options, pairs=True))
+    with echo_peer(network.client, family):
+        assert_no_loss(uclient(network.client, *options, family=family, pairs=True))
 
 
-@pytest.mark.parametrize("options", [[], ["-t"]], ids=["udp", "tcp"])
-def test_coturns_client_asks_for_df(network, serve, options):
+@pytest.mark.parametrize("options, family", [(["-x"], 6), (["-t"], 4)],
+                         ids=["udp over ipv6", "tcp"])
+def test_coturns_client_asks_for_df(network, serve, options, family):
     serve(settings(**ALLOWED))
-    with echo_peer(network.client):
-        assert_no_loss(uclient(network.client, "-g", *options))
+    with echo_peer(network.client, family):
+        assert_no_loss(uclient(network.client, "-g", *options, family=family))
 
 
 # What is in the IP header
@@ -182,17 +184,20 @@ def test_df_is_set_where_the_client_asks_and_nowhere_else(network, serve, transp
             assert dont_fragment_bit(sniffed, port, marker + b"in a channel") is False
 
 
-def test_a_datagram_too_long_for_the_link_goes_in_fragments_or_is_told_of(network, serve):
+@pytest.mark.parametrize("family, longest, too_big", [(4, 1472, [3, 4, 1500]),
+                                                      (6, 1452, [2, 0, 1500])])
+def test_a_datagram_too_long_for_the_link_goes_in_fragments_or_is_told_of(network, serve, family,
+                                                                          longest, too_big):
     serve(settings(**ALLOWED))
-    peer, address = peer_socket(network, 4)
-    with TurnClient(network.client, "tcp") as client:
+    peer, address = peer_socket(network, family)
+    with TurnClient(network.client, "tcp", family) as client:
         client.allocate(DONT_FRAGMENT)
-        client.permit(PEER[4])
-        client.send_to(address, bytes(1473), DONT_FRAGMENT)
+        client.permit(PEER[family])
+        client.send_to(address, bytes(longest + 1), DONT_FRAGMENT)
         (host, _), *icmp = client.next_error()
-        assert (host, icmp) == (PEER[4], [3, 4, 1500])
-        client.send_to(address, bytes(1472), DONT_FRAGMENT)
-        assert len(peer.recv(4096)) == 1472
+        assert (host, icmp) == (PEER[family], too_big)
+        client.send_to(address, bytes(longest), DONT_FRAGMENT)
+        assert len(peer.recv(4096)) == longest
         client.send_to(address, bytes(3000))
         assert len(peer.recv(4096)) == 3000
 

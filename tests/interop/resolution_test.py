@@ -10,11 +10,16 @@ import pytest
 
 from certificates import NAME
 from name_servers import Dnsmasq, Misbehaving, NO_DNS, etc
-from network import SERVER
+from network import SERVER, bracketed
 from probing import run_probe
 from yuelao import USER, settings
 
-DNS = {"resolv.conf": f"nameserver {SERVER[4]}\n"}
+
+
+@pytest.fixture
+def family():
+    """Of the DNS server. A test may have another, and both."""
+    return 4
 
 
 @pytest.fixture
@@ -24,15 +29,16 @@ def server(serve):
 
 
 @pytest.fixture
-def probe_with(network, tmp_path):
+def probe_with(network, tmp_path, family):
     """probe_with(record...) -> a probe with credentials whose DNS server knows these records;
     probe_with(server=...) -> one with another DNS server."""
     (tmp_path / "password").write_text("correct-horse\n")
     with contextlib.ExitStack() as kept:
-        kept.enter_context(etc(network.client, hosts="", **DNS))
+        resolvers = {"resolv.conf": f"nameserver {SERVER[family]}\n"}
+        kept.enter_context(etc(network.client, hosts="", **resolvers))
 
         def start(*records, server=None):
-            server = server or Dnsmasq(network.server, records)
+            server = server or Dnsmasq(network.server, records, family)
             kept.callback(server.stop)
             return functools.partial(run_probe, network.client)
 
@@ -44,8 +50,8 @@ def user(tmp_path):
     return "--user", USER, "--password-file", tmp_path / "password"
 
 
-def host(name):
-    return f"host-record={name},{SERVER[4]}"
+def host(name, family=4):
+    return f"host-record={name},{SERVER[family]}"
 
 
 def naptr(owner, order, flags, services, replacement):
@@ -56,18 +62,20 @@ def tried(probed):
     return [f"{leg['transport']} {leg['server']} {leg['verdict']}" for leg in probed.report["legs"]]
 
 
-def test_naptr_records_lead_to_srv_records_and_those_to_the_server(server, probe_with, user):
+@pytest.mark.parametrize("family", [4, 6])
+def test_naptr_records_lead_to_srv_records_and_those_to_the_server(server, probe_with, user, family):
     probe = probe_with(
         naptr("call.test", 200, "", "RELAY:turn.udp", "udp.call.test"),
         naptr("call.test", 100, "S", "RELAY:turn.tcp", "_turn._tcp.call.test"),
         naptr("call.test", 50, "S", "SIP+D2U", "_sip._udp.call.test"),
         naptr("udp.call.test", 100, "s", "RELAY:turn.udp", "_turn._udp.call.test"),
         "srv-host=_turn._udp.call.test,one.test,4000,0,5",
-        "srv-host=_turn._tcp.call.test,one.test,4001", host("one.test"))
+        "srv-host=_turn._tcp.call.test,one.test,4001", host("one.test", family))
     probed = probe("turn:call.test", *user)
     assert probed.status == 0, probed.text
     assert probed.targets == ["tcp one.test 4001", "udp one.test 4000"]
-    assert tried(probed) == [f"tcp {SERVER[4]}:4001 works", f"udp {SERVER[4]}:4000 works"]
+    at = bracketed(SERVER[family])
+    assert tried(probed) == [f"tcp {at}:4001 works", f"udp {at}:4000 works"]
     lookups = {lookup["name"]: lookup for lookup in probed.report["lookups"]}
     assert lookups["call.test"]["type"] == "NAPTR"
     assert lookups["call.test"]["records"] == [

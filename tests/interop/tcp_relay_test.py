@@ -18,6 +18,8 @@ from yuelao import PASSWORD, PATIENCE, USER, settings
 
 ON = {"peers": {"allow": list(PEER.values())}, "tcp_relays": {"enabled": "on"}}
 TRANSPORTS = [("tcp", 3478), ("tls", 5349)]
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
+NOT_LET_IN = {4: "10.9.9.9", 6: "fd99::9"}
 
 
 class DataSocket:
@@ -151,7 +153,7 @@ def test_off_by_default(network, yuelao):
         client.allocate()
 
 
-@pytest.mark.parametrize("family", [4, 6])
+@FAMILIES
 @pytest.mark.parametrize("transport, port", TRANSPORTS)
 def test_a_client_connects_to_a_peer(network, tcp_server, authority, transport, port, family):
     """RFC 6062 §5.2, §5.4: from the relayed address; data as it is, both ways; the end of one side
@@ -173,17 +175,17 @@ def test_a_client_connects_to_a_peer(network, tcp_server, authority, transport, 
             assert data.recv(100) == b""
 
 
-@pytest.mark.parametrize("transport, port", TRANSPORTS)
-def test_a_peer_connects_to_the_client(network, tcp_server, authority, transport, port):
+@pytest.mark.parametrize("transport, port, family", [("tcp", 3478, 4), ("tls", 5349, 6)])
+def test_a_peer_connects_to_the_client(network, tcp_server, authority, transport, port, family):
     """RFC 6062 §5.3."""
-    with TcpClient(network, transport, port, authority=authority.certificate) as client:
+    with TcpClient(network, transport, port, family, authority.certificate) as client:
         relayed = client.relay()
-        client.permit(PEER[4])
-        with network.client.socket(socket.SOCK_STREAM, 4, PEER[4]) as peer:
+        client.permit(PEER[family])
+        with network.client.socket(socket.SOCK_STREAM, family, PEER[family]) as peer:
             peer.connect(relayed)
             peer.sendall(b"first")
             told, connection = client.next_attempt()
-            assert told == peer.getsockname()
+            assert told == address(peer)
             with client.bind_data(connection) as data:
                 assert data.recv(100) == b"first"
                 data.sendall(b"answer")
@@ -191,20 +193,22 @@ def test_a_peer_connects_to_the_client(network, tcp_server, authority, transport
             assert peer.recv(100) == b""
 
 
-def test_a_peer_without_permission_is_closed(network, tcp_server):
+@FAMILIES
+def test_a_peer_without_permission_is_closed(network, tcp_server, family):
     """RFC 6062 §5.3."""
-    with TcpClient(network) as client:
+    with TcpClient(network, family=family) as client:
         relayed = client.relay()
-        with network.client.socket(socket.SOCK_STREAM, 4, PEER[4]) as peer:
+        with network.client.socket(socket.SOCK_STREAM, family, PEER[family]) as peer:
             peer.connect(relayed)
             assert peer.recv(100) == b""
         assert tcp_server.metric('yuelao_drops_total{reason="no_permission"') == 1
         assert not client.attempts
 
 
-def test_connects_that_are_refused(network, tcp_server):
+@FAMILIES
+def test_connects_that_are_refused(network, tcp_server, family):
     """RFC 6062 §5.2."""
-    with TcpClient(network) as client, listening_peer(network) as listener:
+    with TcpClient(network, family=family) as client, listening_peer(network, family) as listener:
         assert refusal(lambda: client.connect(address(listener))) == 437
         client.relay()
         connection = client.connect(address(listener))
@@ -213,12 +217,13 @@ def test_connects_that_are_refused(network, tcp_server):
             assert refusal(lambda: client.connect(address(listener))) == 446
             assert refusal(lambda: client.bind_data(connection)) == 400
         # Nobody listens there.
-        with network.client.socket(socket.SOCK_STREAM, 4, PEER[4]) as nobody:
-            assert refusal(lambda: client.connect(nobody.getsockname())) == 447
-        assert refusal(lambda: client.connect(("10.9.9.9", 80))) == 403
-        assert refusal(lambda: client.connect((SERVER[4], 3478))) == 403
+        with network.client.socket(socket.SOCK_STREAM, family, PEER[family]) as nobody:
+            assert refusal(lambda: client.connect(address(nobody))) == 447
+        assert refusal(lambda: client.connect((NOT_LET_IN[family], 80))) == 403
+        assert refusal(lambda: client.connect((SERVER[family], 3478))) == 403
+        assert refusal(lambda: client.connect((PEER[10 - family], 80))) == 443
         assert refusal(lambda: client.bind_data(b"\xff\xff\xff\xff")) == 400
-    with TurnClient(network.client) as udp:
+    with TurnClient(network.client, family=family) as udp:
         with pytest.raises(Refused) as refused:
             udp.request(stun.ALLOCATE, [stun.TCP_TRANSPORT])
         assert refused.value.code == 400
@@ -291,10 +296,10 @@ def test_a_slow_reader_stops_its_sender(network, tcp_server, slow):
             assert digest_of_all(reader) == digest.hexdigest()
 
 
-@pytest.mark.parametrize("end", ["refresh", "control connection"])
-def test_data_connections_end_with_their_allocation(network, tcp_server, end):
+@pytest.mark.parametrize("end, family", [("refresh", 4), ("control connection", 6)])
+def test_data_connections_end_with_their_allocation(network, tcp_server, end, family):
     """RFC 6062 §5.5."""
-    with TcpClient(network) as client, listening_peer(network) as listener:
+    with TcpClient(network, family=family) as client, listening_peer(network, family) as listener:
         relayed = client.relay()
         connection = client.connect(address(listener))
         peer, _ = accept(listener)
@@ -305,7 +310,7 @@ def test_data_connections_end_with_their_allocation(network, tcp_server, end):
                 client.socket.close()
             assert data.recv(100) == b""
             assert peer.recv(100) == b""
-        with network.client.socket(socket.SOCK_STREAM, 4, PEER[4]) as late:
+        with network.client.socket(socket.SOCK_STREAM, family, PEER[family]) as late:
             with pytest.raises(ConnectionRefusedError):
                 late.connect(relayed)
         assert tcp_server.metric("yuelao_peer_connections") == 0
@@ -398,33 +403,36 @@ def test_without_descriptors_nothing_else_is_harmed(network, serve):
             assert peer.recv(100) == b"still here"
 
 
-def test_new_peer_rules_end_what_they_forbid(network, serve):
+@FAMILIES
+def test_new_peer_rules_end_what_they_forbid(network, serve, family):
     server = serve(settings(**ON))
-    with TcpClient(network) as client, listening_peer(network) as listener:
+    with TcpClient(network, family=family) as client, listening_peer(network, family) as listener:
         client.relay()
         connection = client.connect(address(listener))
         peer, _ = accept(listener)
         with client.bind_data(connection) as data, peer:
-            server.reload(settings(tcp_relays=ON["tcp_relays"]))
+            server.reload(settings(tcp_relays=ON["tcp_relays"],
+                                   peers={"allow": [PEER[10 - family]]}))
             assert data.recv(100) == b""
 
 
 # turnutils_uclient -T: clients whose relays connect to each other.
 
-@pytest.mark.parametrize("options", [["-T"], ["-T", "-S"]], ids=["tcp", "tls"])
+@pytest.mark.parametrize("options, family", [(["-T", "-x"], 6), (["-T", "-S"], 4)],
+                         ids=["tcp over ipv6", "tls"])
 @pytest.mark.parametrize("judged", ["yuelao", "coturn"])
 def test_coturns_clients_connect_their_relays(network, serve, certificate, tmp_path, judged,
-                                              options):
+                                              options, family):
     if "-S" in options and judged == "yuelao":
         options = [*options, "-p", "5349"]
     if judged == "yuelao":
         serve(settings(tls=certificate, tcp_relays=ON["tcp_relays"]))
         stop = lambda: None
     else:
-        stop = Coturn(network.server, tmp_path / "coturn", certificate).stop
+        stop = Coturn(network.server, tmp_path / "coturn", certificate, family=family).stop
     try:
         done = network.client.run("turnutils_uclient", *options, "-u", USER, "-w", PASSWORD, "-n",
-                                  20, "-m", 2, "-l", 170, "-z", 20, SERVER[4], timeout=60)
+                                  20, "-m", 2, "-l", 170, "-z", 20, SERVER[family], timeout=60)
     finally:
         stop()
     sent, received = map(int, re.findall(r"tot_(?:send|recv)_msgs=(\d+)", done.stdout)[-2:])

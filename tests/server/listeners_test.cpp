@@ -1,6 +1,8 @@
 #include "server/listeners.hpp"
 
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -61,6 +63,37 @@ TEST_CASE("a port that is taken is refused, naming the program that holds it") {
     expect(reason, me);
     expect(reason_for_refusing({transport, std::nullopt, port}), "is already taken by ");
   }
+}
+
+// Another process, which has a UDP port of IPv6 alone.
+class Holder {
+ public:
+  Holder() {
+    const auto socket = UdpSocket::open_listener({IpAddress::v6({}), 0});
+    REQUIRE(socket.has_value());
+    port = socket->local().port;
+    process = ::fork();
+    REQUIRE(process >= 0);
+    if (process > 0) return;
+    ::pause();
+    ::_exit(0);
+  }
+  ~Holder() {
+    ::kill(process, SIGKILL);
+    ::waitpid(process, nullptr, 0);
+  }
+  Holder(const Holder&) = delete;
+  Holder& operator=(const Holder&) = delete;
+
+  int process = 0;
+  std::uint16_t port = 0;
+};
+
+// IPv4's half of the port is this process's own by then, and its number comes first in /proc.
+TEST_CASE("a port that is taken in IPv6 alone names the program that holds it there") {
+  const Holder holder;
+  expect(reason_for_refusing({Transport::udp, std::nullopt, holder.port}),
+         "(process " + std::to_string(holder.process) + ")");
 }
 
 // Two addresses of loopback that nothing else is at.

@@ -24,8 +24,8 @@ using test::TcpWire;
 using test::TurnClient;
 using test::UdpWire;
 
-config::Config mobile_config() {
-  auto config = test::loopback_config();
+config::Config mobile_config(const IpAddress& at) {
+  auto config = test::loopback_config(at);
   config.turn.mobility = true;
   return config;
 }
@@ -54,13 +54,13 @@ std::unique_ptr<Wire> wire_of(ShardGroup& group, std::size_t shard, const Argume
   throw std::runtime_error{"no five-tuple lands in the shard"};
 }
 std::unique_ptr<UdpWire> udp_wire_of(ShardGroup& group, std::size_t shard) {
-  return wire_of<UdpWire>(group, shard, loopback, group.udp());
+  return wire_of<UdpWire>(group, shard, group.udp().address, group.udp());
 }
 std::unique_ptr<TcpWire> tcp_wire_of(ShardGroup& group, std::size_t shard) {
   return wire_of<TcpWire>(group, shard, group.tcp());
 }
 std::unique_ptr<DtlsWire> dtls_wire_of(ShardGroup& group, std::size_t shard) {
-  return wire_of<DtlsWire>(group, shard, loopback, group.udp());
+  return wire_of<DtlsWire>(group, shard, group.udp().address, group.udp());
 }
 
 // A call that goes on: what the client says reaches the peer from the relay, and the other way.
@@ -78,11 +78,12 @@ void talk(TurnClient& client, UdpWire& peer, const Endpoint& relayed) {
 
 // A mobile call of two shards, whose allocation is in the first.
 struct Call {
-  Call() : wire{udp_wire_of(group, 0)} {
+  explicit Call(const IpAddress& at = loopback)
+      : group{mobile_config(at), 2, tls}, wire{udp_wire_of(group, 0)} {
     TurnClient client{*wire, "alice", "wonderland"};
     relayed = client.allocate_mobile().value();
     ticket = client.ticket();
-    peer.emplace(loopback, relayed);
+    peer.emplace(at, relayed);
     REQUIRE(client.bind_channel(0x4001, peer->local()));
     talk(client, *peer, relayed);
   }
@@ -98,7 +99,7 @@ struct Call {
   test::TemporaryDirectory directory;
   std::shared_ptr<TlsContext> tls =
       load_tls_context(test::make_certificate(directory.path(), "first"));
-  ShardGroup group{mobile_config(), 2, tls};
+  ShardGroup group;
   std::unique_ptr<test::Wire> wire;
   Endpoint relayed;
   Octets ticket;
@@ -106,29 +107,32 @@ struct Call {
 };
 
 TEST_CASE("a call goes on wherever its client's packets arrive, over whichever transport") {
-  Call call;
-  auto& group = call.group;
-  const auto talk_from = [&](std::unique_ptr<test::Wire> wire) {
-    auto moved = call.move_to(*wire);
-    talk(moved, *call.peer, call.relayed);
-    CHECK(allocations(group, 0) == 1);
-    CHECK(allocations(group, 1) == 0);
-    // The connection of before may end, and nothing changes.
-    call.wire = std::move(wire);
-    talk(moved, *call.peer, call.relayed);
-  };
-  for (std::size_t shard : {1U, 0U, 1U}) {
-    talk_from(udp_wire_of(group, shard));
-    talk_from(tcp_wire_of(group, shard));
-    talk_from(dtls_wire_of(group, shard));
-    talk_from(dtls_wire_of(group, 1 - shard));
-  }
-  CHECK(group.snapshot(0).counters.allocations_moved == 12);
-  TurnClient last{*call.wire, "alice", "wonderland"};
-  REQUIRE(last.refresh(std::chrono::seconds{0}));
-  CHECK(allocations(group, 0) == 0);
-  for (std::size_t i = 0; i < 2; ++i) {
-    CHECK(group.snapshot(i).counters.drops == decltype(turn::Counters::drops){});
+  for (const auto& at : test::loopbacks) {
+    CAPTURE(at.to_string());
+    Call call{at};
+    auto& group = call.group;
+    const auto talk_from = [&](std::unique_ptr<test::Wire> wire) {
+      auto moved = call.move_to(*wire);
+      talk(moved, *call.peer, call.relayed);
+      CHECK(allocations(group, 0) == 1);
+      CHECK(allocations(group, 1) == 0);
+      // The connection of before may end, and nothing changes.
+      call.wire = std::move(wire);
+      talk(moved, *call.peer, call.relayed);
+    };
+    for (std::size_t shard : {1U, 0U, 1U}) {
+      talk_from(udp_wire_of(group, shard));
+      talk_from(tcp_wire_of(group, shard));
+      talk_from(dtls_wire_of(group, shard));
+      talk_from(dtls_wire_of(group, 1 - shard));
+    }
+    CHECK(group.snapshot(0).counters.allocations_moved == 12);
+    TurnClient last{*call.wire, "alice", "wonderland"};
+    REQUIRE(last.refresh(std::chrono::seconds{0}));
+    CHECK(allocations(group, 0) == 0);
+    for (std::size_t i = 0; i < 2; ++i) {
+      CHECK(group.snapshot(i).counters.drops == decltype(turn::Counters::drops){});
+    }
   }
 }
 

@@ -47,13 +47,19 @@ std::uint64_t drops(const turn::Counters& counters, Drop drop) {
 }
 
 struct World {
+  explicit World(const Endpoint& at = loopback)
+      : first{UdpSocket::open_relay(at).value()},
+        second{UdpSocket::open_relay(at).value()},
+        alice{at},
+        bob{at} {}
+
   test::TestedPoller poller;
   turn::Counters counters;
   Sender sender{counters, *poller};
-  UdpSocket first = UdpSocket::open_relay(loopback).value();
-  UdpSocket second = UdpSocket::open_relay(loopback).value();
-  UdpWire alice{loopback};
-  UdpWire bob{loopback};
+  UdpSocket first;
+  UdpSocket second;
+  UdpWire alice;
+  UdpWire bob;
   Outgoing out;
 
   void flush() { poller.flush(sender); }
@@ -248,23 +254,28 @@ int fragments_option(const UdpSocket& socket) {
 
 TEST_CASE(
     "datagrams with DF leave apart from the others, each flow in its order") {  // RFC 8656 §14
-  World world;
-  const int before = fragments_option(world.first);
-  for (int i = 0; i < 9; ++i) {
-    auto& send = world.out.make(world.alice.local(), std::to_string(i));
-    send.dont_fragment = i % 4 == 3;
-    world.sender.add(world.first, send);
-    world.sender.add(world.second, world.out.make(world.bob.local(), std::to_string(i)));
+  for (const auto& at : test::loopbacks) {
+    CAPTURE(at.to_string());
+    World world{{at, 0}};
+    const int before = fragments_option(world.first);
+    for (int i = 0; i < 9; ++i) {
+      auto& send = world.out.make(world.alice.local(), std::to_string(i));
+      send.dont_fragment = i % 4 == 3;
+      world.sender.add(world.first, send);
+      world.sender.add(world.second, world.out.make(world.bob.local(), std::to_string(i)));
+    }
+    world.flush();
+    for (int i = 0; i < 9; ++i) {
+      CHECK(text_of(world.alice.receive()) == std::to_string(i));
+      CHECK(text_of(world.bob.receive()) == std::to_string(i));
+    }
+    CHECK(fragments_option(world.first) == before);
+    // Two runs and a single one without and two single ones with it; one run of the other socket.
+    // A ring saves those of single ones, but of IPv4's with DF: that is an option of the socket.
+    const std::uint64_t saved = at.family() == Family::ipv6 ? 3 : 1;
+    CHECK(world.sender.system_calls() == 6 - (world.poller_posts ? saved : 0));
+    CHECK(world.counters.drops == decltype(world.counters.drops){});
   }
-  world.flush();
-  for (int i = 0; i < 9; ++i) {
-    CHECK(text_of(world.alice.receive()) == std::to_string(i));
-    CHECK(text_of(world.bob.receive()) == std::to_string(i));
-  }
-  CHECK(fragments_option(world.first) == before);
-  // Two runs and a single one without and two single ones with it; one run of the other socket.
-  CHECK(world.sender.system_calls() == (world.poller_posts ? 5 : 6));
-  CHECK(world.counters.drops == decltype(world.counters.drops){});
 }
 
 }  // namespace

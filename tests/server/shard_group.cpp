@@ -9,14 +9,14 @@
 
 namespace yuelao::test {
 
-config::Config loopback_config() {
+config::Config loopback_config(const IpAddress& at) {
   config::Config config;
-  config.listen = {{Transport::udp, loopback, 0}, {Transport::tcp, loopback, 0}};
+  config.listen = {{Transport::udp, at, 0}, {Transport::tcp, at, 0}};
   config.metrics.reset();
   config.log.level = config::LogLevel::error;
   config.poller = tested_poller();
-  config.turn.relay_addresses = {{.advertised = loopback, .bound = loopback}};
-  config.turn.peers.allow = {*IpRange::parse("127.0.0.0/8")};
+  config.turn.relay_addresses = {{.advertised = at, .bound = at}};
+  config.turn.peers.allow = {*IpRange::parse("127.0.0.0/8"), *IpRange::parse("::1")};
   config.turn.credentials.users = {{"alice", Secret{"wonderland"}}};
   config.turn.nonce_key = Secret{std::string(32, 'k')};
   config.turn.limits.strangers = turn::unlimited;  // tests ask more than clients do

@@ -10,14 +10,13 @@
 #include "server/listeners.hpp"
 #include "server/shard.hpp"
 #include "server/shared_state.hpp"
+#include "tests/server/wire.hpp"
 
 namespace yuelao::test {
 
-inline const IpAddress loopback = IpAddress::v4({127, 0, 0, 1});
-
-// Loopback only, ephemeral ports, the user `alice` with the password `wonderland`, and
-// loopback peers allowed.
-config::Config loopback_config();
+// That loopback address only, ephemeral ports, the user `alice` with the password `wonderland`,
+// and loopback peers allowed.
+config::Config loopback_config(const IpAddress& at = loopback);
 
 // Running shards without a server around them, so that a test can ask each of them
 // what it counted.

@@ -43,27 +43,30 @@ TEST_CASE("two shards share a port, and every client is answered by one of them"
 }
 
 TEST_CASE("a call is relayed over UDP in both directions") {
-  ShardGroup group{loopback_config()};
-  UdpWire wire{loopback, group.udp()};
-  TurnClient client{wire, "alice", "wonderland"};
-  const auto relayed = client.allocate();
-  REQUIRE(relayed.has_value());
-  UdpWire peer{loopback, *relayed};
-  REQUIRE(client.bind_channel(0x4001, peer.local()));
+  for (const auto& at : test::loopbacks) {
+    CAPTURE(at.to_string());
+    ShardGroup group{loopback_config(at)};
+    UdpWire wire{at, group.udp()};
+    TurnClient client{wire, "alice", "wonderland"};
+    const auto relayed = client.allocate();
+    REQUIRE(relayed.has_value());
+    UdpWire peer{at, *relayed};
+    REQUIRE(client.bind_channel(0x4001, peer.local()));
 
-  for (int i = 0; i < 200; ++i) {
-    client.send(0x4001, "to the peer " + std::to_string(i));
-    const auto heard = peer.receive();
-    REQUIRE(heard.has_value());
-    CHECK(as_text(*heard) == "to the peer " + std::to_string(i));
-    CHECK(peer.source() == *relayed);
-    peer.send(as_bytes("to the client " + std::to_string(i)));
-    CHECK(client.receive(0x4001) == "to the client " + std::to_string(i));
+    for (int i = 0; i < 200; ++i) {
+      client.send(0x4001, "to the peer " + std::to_string(i));
+      const auto heard = peer.receive();
+      REQUIRE(heard.has_value());
+      CHECK(as_text(*heard) == "to the peer " + std::to_string(i));
+      CHECK(peer.source() == *relayed);
+      peer.send(as_bytes("to the client " + std::to_string(i)));
+      CHECK(client.receive(0x4001) == "to the client " + std::to_string(i));
+    }
+    const auto snapshot = group.snapshot();
+    CHECK(snapshot.counters.client_to_peer.packets == 200);
+    CHECK(snapshot.counters.peer_to_client.packets == 200);
+    CHECK(allocations(snapshot) == 1);
   }
-  const auto snapshot = group.snapshot();
-  CHECK(snapshot.counters.client_to_peer.packets == 200);
-  CHECK(snapshot.counters.peer_to_client.packets == 200);
-  CHECK(allocations(snapshot) == 1);
 }
 
 TEST_CASE("bursts of more than a round arrive whole and in order") {

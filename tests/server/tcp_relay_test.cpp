@@ -35,10 +35,10 @@ config::Config tcp_config() {
 // A peer that listens, and the end of what it accepts.
 class Peer {
  public:
-  Peer() {
-    socket_ = FileDescriptor{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  explicit Peer(const IpAddress& at = loopback) {
+    socket_ = FileDescriptor{::socket(kernel_family(at), SOCK_STREAM | SOCK_CLOEXEC, 0)};
     if (socket_.value() < 0) throw std::runtime_error{"socket"};
-    SocketAddress local{Endpoint{loopback, 0}};
+    SocketAddress local{Endpoint{at, 0}};
     REQUIRE(::bind(socket_.value(), local.data(), local.size()) == 0);
     REQUIRE(::listen(socket_.value(), 8) == 0);
   }
@@ -80,28 +80,31 @@ bool write(int descriptor, std::string_view text) {
 }
 
 TEST_CASE("a relay for TCP shares its port with its own connections and nobody else") {
-  const auto relay = open_tcp_relay({loopback, 0});
-  REQUIRE(relay);
-  SocketAddress bound;
-  socklen_t size = SocketAddress::capacity;
-  REQUIRE(::getsockname(relay->descriptor.value(), bound.data(), &size) == 0);
-  const auto port = bound.endpoint();
-  CHECK(open_tcp_relay(port).error() == std::errc::address_in_use);
+  for (const auto& at : test::loopbacks) {
+    CAPTURE(at.to_string());
+    const auto relay = open_tcp_relay({at, 0});
+    REQUIRE(relay);
+    SocketAddress bound;
+    socklen_t size = SocketAddress::capacity;
+    REQUIRE(::getsockname(relay->descriptor.value(), bound.data(), &size) == 0);
+    const auto port = bound.endpoint();
+    CHECK(open_tcp_relay(port).error() == std::errc::address_in_use);
 
-  Peer peer;
-  const auto connecting = connect_from(port, peer.local());
-  REQUIRE(connecting);
-  const auto accepted = peer.accept();
-  if (!accepted.open()) throw std::runtime_error{"the peer was not connected to"};
-  SocketAddress from;
-  size = SocketAddress::capacity;
-  ::getpeername(accepted.value(), from.data(), &size);
-  CHECK(from.endpoint() == port);
-  // It still takes connections.
-  const TcpWire other{port};
-  REQUIRE(Peer::ready(relay->descriptor.value()));
-  CHECK(accept_peer(*relay).has_value());
-  CHECK(accept_peer(*relay).error() == std::errc::resource_unavailable_try_again);
+    Peer peer{at};
+    const auto connecting = connect_from(port, peer.local());
+    REQUIRE(connecting);
+    const auto accepted = peer.accept();
+    if (!accepted.open()) throw std::runtime_error{"the peer was not connected to"};
+    SocketAddress from;
+    size = SocketAddress::capacity;
+    ::getpeername(accepted.value(), from.data(), &size);
+    CHECK(from.endpoint() == port);
+    // It still takes connections.
+    const TcpWire other{port};
+    REQUIRE(Peer::ready(relay->descriptor.value()));
+    CHECK(accept_peer(*relay).has_value());
+    CHECK(accept_peer(*relay).error() == std::errc::resource_unavailable_try_again);
+  }
 }
 
 TEST_CASE("a data connection works whichever shard it comes to") {  // RFC 6062 §5.4

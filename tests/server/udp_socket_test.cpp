@@ -84,30 +84,32 @@ TEST_CASE("a visit takes what waits, up to its limit, and leaves the rest") {
 }
 
 TEST_CASE("datagrams the kernel merged come apart as they were sent") {  // udp(7), UDP_GRO
-  const auto loopback = IpAddress::v4({127, 0, 0, 1});
-  auto from = UdpSocket::open_relay({loopback, 0}).value();
-  auto socket = UdpSocket::open_relay({loopback, 0}).value();
-  const std::vector<std::string> texts{"first of four", "second of 4 .", "third of four", "last"};
-  turn::Counters counters;
-  test::TestedPoller poller;
-  Sender sender{counters, *poller};
-  std::vector<turn::Send> sends(texts.size());
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    sends[i].to = socket.local();
-    sends[i].payload = as_bytes(texts[i]);
-    sender.add(from, sends[i]);
-  }
-  poller.flush(sender);
-  wait_until_readable(socket);
+  for (const auto& loopback : test::loopbacks) {
+    CAPTURE(loopback.to_string());
+    auto from = UdpSocket::open_relay({loopback, 0}).value();
+    auto socket = UdpSocket::open_relay({loopback, 0}).value();
+    const std::vector<std::string> texts{"first of four", "second of 4 .", "third of four", "last"};
+    turn::Counters counters;
+    test::TestedPoller poller;
+    Sender sender{counters, *poller};
+    std::vector<turn::Send> sends(texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      sends[i].to = socket.local();
+      sends[i].payload = as_bytes(texts[i]);
+      sender.add(from, sends[i]);
+    }
+    poller.flush(sender);
+    wait_until_readable(socket);
 
-  DatagramPool pool;
-  const auto received = socket.receive(pool, 8);
-  REQUIRE(received.size() == 1);
-  CHECK(received[0].datagrams() == texts.size());
-  CHECK(received[0].from == from.local());
-  std::vector<std::string> parts;
-  received[0].for_each_datagram([&](Bytes datagram) { parts.emplace_back(as_text(datagram)); });
-  CHECK(parts == texts);
+    DatagramPool pool;
+    const auto received = socket.receive(pool, 8);
+    REQUIRE(received.size() == 1);
+    CHECK(received[0].datagrams() == texts.size());
+    CHECK(received[0].from == from.local());
+    std::vector<std::string> parts;
+    received[0].for_each_datagram([&](Bytes datagram) { parts.emplace_back(as_text(datagram)); });
+    CHECK(parts == texts);
+  }
 }
 
 TEST_CASE("an empty datagram is one datagram") {
@@ -174,35 +176,37 @@ TEST_CASE("what the kernel had to throw away is counted") {  // SO_RXQ_OVFL
 }
 
 TEST_CASE("an ICMP error is noticed by the call it makes fail, and hides no datagram") {
-  const auto loopback = IpAddress::v4({127, 0, 0, 1});
-  auto socket = UdpSocket::open_relay({loopback, 0}).value();
-  UdpWire wire{loopback, socket.local()};
-  const auto closed = UdpWire{Endpoint{loopback, 0}}.local();
-  turn::Counters counters;
-  test::TestedPoller poller;
-  Sender sender{counters, *poller};
-  turn::Send send;
-  send.to = closed;
-  sender.add(socket, send);
-  poller.flush(sender);
-  CHECK_FALSE(socket.errors_waiting());
-  wire.send(as_bytes("hello"));
-  wait_until_readable(socket);
+  for (const auto& loopback : test::loopbacks) {
+    CAPTURE(loopback.to_string());
+    auto socket = UdpSocket::open_relay({loopback, 0}).value();
+    UdpWire wire{loopback, socket.local()};
+    const auto closed = UdpWire{Endpoint{loopback, 0}}.local();
+    turn::Counters counters;
+    test::TestedPoller poller;
+    Sender sender{counters, *poller};
+    turn::Send send;
+    send.to = closed;
+    sender.add(socket, send);
+    poller.flush(sender);
+    CHECK_FALSE(socket.errors_waiting());
+    wire.send(as_bytes("hello"));
+    wait_until_readable(socket);
 
-  DatagramPool pool;
-  CHECK(socket.receive(pool, 8).empty());
-  REQUIRE(socket.errors_waiting());
-  const auto errors = socket.take_errors();
-  REQUIRE(errors.count == 1);
-  CHECK(errors.errors[0].peer == closed);
-  CHECK_FALSE(socket.take_errors().count);
-  CHECK_FALSE(socket.errors_waiting());
-  const auto received = socket.receive(pool, 8);
-  REQUIRE(received.size() == 1);
-  CHECK(as_text(received[0].payload) == "hello");
-  // Nothing is left that epoll would report for ever.
-  pollfd wanted{socket.descriptor(), POLLIN, 0};
-  CHECK(::poll(&wanted, 1, 0) == 0);
+    DatagramPool pool;
+    CHECK(socket.receive(pool, 8).empty());
+    REQUIRE(socket.errors_waiting());
+    const auto errors = socket.take_errors();
+    REQUIRE(errors.count == 1);
+    CHECK(errors.errors[0].peer == closed);
+    CHECK_FALSE(socket.take_errors().count);
+    CHECK_FALSE(socket.errors_waiting());
+    const auto received = socket.receive(pool, 8);
+    REQUIRE(received.size() == 1);
+    CHECK(as_text(received[0].payload) == "hello");
+    // Nothing is left that epoll would report for ever.
+    pollfd wanted{socket.descriptor(), POLLIN, 0};
+    CHECK(::poll(&wanted, 1, 0) == 0);
+  }
 }
 
 TEST_CASE("two listeners may share a port, a relay shares with nobody") {

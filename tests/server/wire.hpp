@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -17,6 +18,9 @@ namespace yuelao::test {
 using Octets = std::vector<std::byte>;
 
 Octets to_octets(Bytes bytes);
+
+inline const IpAddress loopback = IpAddress::v4({127, 0, 0, 1});
+inline const std::array loopbacks{loopback, *IpAddress::parse("::1")};
 
 // Long enough for a loaded machine under a sanitizer; reached only when a test fails.
 inline constexpr std::chrono::seconds patience{20};

@@ -389,14 +389,16 @@ TEST_CASE("ConnectionBind is refused where it fits no connection") {  // RFC 606
 
 TEST_CASE("a ConnectionBind for another shard's connection moves its stream there") {
   World first{tcp_options()};
-  World second{tcp_options(),
-               {first.quota, first.directory, first.reservations, first.roaming, first.bandwidth, 1, 2}};
+  World second{
+      tcp_options(),
+      {first.quota, first.directory, first.reservations, first.roaming, first.bandwidth, 1, 2}};
   Control control{second};
   const auto id = control.connect("192.0.9.1:80");
   CHECK(shard_of(id) == 1);
 
-  World here{tcp_options(),
-             {first.quota, first.directory, first.reservations, first.roaming, first.bandwidth, 0, 2}};
+  World here{
+      tcp_options(),
+      {first.quota, first.directory, first.reservations, first.roaming, first.bandwidth, 0, 2}};
   Data data{here};
   const auto bind = [&] {
     return data.compose(Method::connection_bind, [id](stun::MessageWriter& writer) {

@@ -35,8 +35,8 @@ struct Shards {
   Shards() {
     options.mobility = true;
     for (ShardNumber i = 0; i < 3; ++i) {
-      worlds.at(i) =
-          std::make_unique<World>(options, Shared{quota, directory, reservations, roaming, bandwidth, i, 3});
+      worlds.at(i) = std::make_unique<World>(
+          options, Shared{quota, directory, reservations, roaming, bandwidth, i, 3});
       worlds.at(i)->next_port = static_cast<std::uint16_t>(50000 + i * 1000);
     }
   }

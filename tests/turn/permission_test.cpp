@@ -17,23 +17,36 @@ bool passes(World& world, const Client& client, std::string_view peer) {
   return !world.from_peer(client.relay, endpoint(peer), "data").empty();
 }
 
+// A client, a peer, and another host of the peer's /24 or /64.
+struct Places {
+  std::string_view self, peer, neighbour;
+};
+constexpr Places families[] = {
+    {"203.0.112.9:1", "192.0.78.1", "192.0.78.2"},
+    {"[2001:470::9]:1", "[2001:470:7::1]", "[2001:470:7::2]"},
+};
+
 }  // namespace
 
 TEST_CASE("a permission lets its address in, whatever the port, for 300 seconds") {
-  World world;
-  Client client{world, "203.0.112.9:1"};
-  client.allocate();
-  CHECK_FALSE(passes(world, client, "192.0.78.1:1"));
-  client.permit("192.0.78.1:7");
-  CHECK(passes(world, client, "192.0.78.1:1"));
-  CHECK(passes(world, client, "192.0.78.1:65535"));
-  CHECK_FALSE(passes(world, client, "192.0.78.2:7"));
-  world.pass_silently(299s);
-  CHECK(passes(world, client, "192.0.78.1:1"));
-  CHECK(client.send_data("192.0.78.1:9", "out").size() == 1);
-  world.pass_silently(1s);
-  CHECK_FALSE(passes(world, client, "192.0.78.1:1"));
-  CHECK(client.send_data("192.0.78.1:9", "out").empty());
+  for (const auto& [self, peer, neighbour] : families) {
+    CAPTURE(self);
+    const auto at = [peer](std::string_view port) { return std::string{peer}.append(port); };
+    World world;
+    Client client{world, self};
+    client.allocate();
+    CHECK_FALSE(passes(world, client, at(":1")));
+    client.permit(at(":7"));
+    CHECK(passes(world, client, at(":1")));
+    CHECK(passes(world, client, at(":65535")));
+    CHECK_FALSE(passes(world, client, std::string{neighbour} + ":7"));
+    world.pass_silently(299s);
+    CHECK(passes(world, client, at(":1")));
+    CHECK(client.send_data(at(":9"), "out").size() == 1);
+    world.pass_silently(1s);
+    CHECK_FALSE(passes(world, client, at(":1")));
+    CHECK(client.send_data(at(":9"), "out").empty());
+  }
 }
 
 TEST_CASE("asking again starts the 300 seconds anew; data does not") {
@@ -118,18 +131,24 @@ TEST_CASE("one address named often counts once") {
 }
 
 TEST_CASE("new peer rules close what they forbid at once") {
-  World world;
-  Client client{world, "203.0.112.9:1"};
-  client.allocate();
-  client.permit("192.0.78.1:1");
-  client.bind(0x4000, "192.0.78.2:5");
   auto options = default_options();
-  options.peers.deny = {IpRange::parse("192.0.78.0/24").value()};
-  world.engine.reconfigure(options);
-  CHECK_FALSE(passes(world, client, "192.0.78.1:1"));
-  CHECK(client.channel_data(0x4000, "out").empty());
-  CHECK(client.send_data("192.0.78.1:1", "out").empty());
-  CHECK(code_of(client.request(Method::create_permission, to_peer("192.0.78.1:1"))) == 403);
+  for (const auto* range : {"192.0.78.0/24", "2001:470:7::/64"}) {
+    options.peers.deny.push_back(IpRange::parse(range).value());
+  }
+  for (const auto& [self, peer, neighbour] : families) {
+    CAPTURE(self);
+    World world;
+    Client client{world, self};
+    client.allocate();
+    const auto permitted = std::string{peer} + ":1";
+    client.permit(permitted);
+    client.bind(0x4000, std::string{neighbour} + ":5");
+    world.engine.reconfigure(options);
+    CHECK_FALSE(passes(world, client, permitted));
+    CHECK(client.channel_data(0x4000, "out").empty());
+    CHECK(client.send_data(permitted, "out").empty());
+    CHECK(code_of(client.request(Method::create_permission, to_peer(permitted))) == 403);
+  }
 }
 
 }  // namespace yuelao::turn::test::permission_test

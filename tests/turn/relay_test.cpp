@@ -16,6 +16,15 @@ Client allocated(World& world, std::string_view from = "203.0.112.9:1",
   return client;
 }
 
+// Two clients, and the server's address that their relays are at.
+struct Places {
+  std::string_view first, second, server;
+};
+constexpr Places families[] = {
+    {"203.0.112.9:1", "203.0.112.9:2", "198.51.100.1"},
+    {"[2001:470::9]:1", "[2001:470::9]:2", "[2001:470:1::1]"},
+};
+
 }  // namespace
 
 TEST_CASE("Send leaves through the relay, and the answer comes as Data") {
@@ -179,23 +188,27 @@ TEST_CASE("a Send indication with what is missing or not understood is dropped")
 }
 
 TEST_CASE("two clients of this server reach each other through their relays") {
-  World world;
-  auto alice = allocated(world, "203.0.112.9:1");
-  auto bob = allocated(world, "203.0.112.9:2");
-  alice.bind(0x4000, "198.51.100.1:50001");
-  bob.permit("198.51.100.1:50000");
-  // Inside the process: what alice sends to bob's relay leaves for bob at once.
-  const auto out = alice.channel_data(0x4000, "hi");
-  REQUIRE(out.size() == 1);
-  CHECK(out[0].from == bob.path.socket);
-  CHECK(out[0].to == bob.path.tuple.client);
-  CHECK(out[0].message().get(attribute::xor_peer_address) == endpoint("198.51.100.1:50000"));
-  CHECK(as_text(out[0].message().get(attribute::data).value()) == "hi");
-  // And by the network, for relays that another process sends from.
-  CHECK(world.from_peer(bob.relay, endpoint("198.51.100.1:50000"), "hi").size() == 1);
-  const auto& counters = world.engine.counters();
-  CHECK(counters.client_to_peer.packets == 1);
-  CHECK(counters.peer_to_client.packets == 2);
+  for (const auto& [first, second, server] : families) {
+    CAPTURE(server);
+    World world;
+    auto alice = allocated(world, first);
+    auto bob = allocated(world, second);
+    const auto of_alice = std::string{server} + ":50000";
+    alice.bind(0x4000, std::string{server} + ":50001");
+    bob.permit(of_alice);
+    // Inside the process: what alice sends to bob's relay leaves for bob at once.
+    const auto out = alice.channel_data(0x4000, "hi");
+    REQUIRE(out.size() == 1);
+    CHECK(out[0].from == bob.path.socket);
+    CHECK(out[0].to == bob.path.tuple.client);
+    CHECK(out[0].message().get(attribute::xor_peer_address) == endpoint(of_alice));
+    CHECK(as_text(out[0].message().get(attribute::data).value()) == "hi");
+    // And by the network, for relays that another process sends from.
+    CHECK(world.from_peer(bob.relay, endpoint(of_alice), "hi").size() == 1);
+    const auto& counters = world.engine.counters();
+    CHECK(counters.client_to_peer.packets == 1);
+    CHECK(counters.peer_to_client.packets == 2);
+  }
 }
 
 TEST_CASE("between two relays of this server both permissions are asked for") {  // RFC 8656 §9
@@ -214,48 +227,54 @@ TEST_CASE("between two relays of this server both permissions are asked for") { 
 }
 
 TEST_CASE("a relay of another shard is handed what is for it") {
-  World first;
-  World second{default_options(),
-               {.quota = first.quota,
-                .directory = first.directory,
-                .reservations = first.reservations,
-                .roaming = first.roaming,
-                .bandwidth = first.bandwidth,
-                .shard = 1}};
-  second.next_port = 60000;
-  auto alice = allocated(first, "203.0.112.9:1");
-  auto bob = allocated(second, "203.0.112.9:2");
-  alice.bind(0x4000, "198.51.100.1:60000");
-  bob.bind(0x4001, "198.51.100.1:50000");
+  for (const auto& [of_alice, of_bob, server] : families) {
+    CAPTURE(server);
+    World first;
+    World second{default_options(),
+                 {.quota = first.quota,
+                  .directory = first.directory,
+                  .reservations = first.reservations,
+                  .roaming = first.roaming,
+                  .bandwidth = first.bandwidth,
+                  .shard = 1}};
+    second.next_port = 60000;
+    auto alice = allocated(first, of_alice);
+    auto bob = allocated(second, of_bob);
+    alice.bind(0x4000, std::string{server} + ":60000");
+    bob.bind(0x4001, std::string{server} + ":50000");
 
-  CHECK(alice.channel_data(0x4000, "hi").empty());
-  REQUIRE(first.handed_over.size() == 1);
-  const auto letter = first.handed_over[0];
-  CHECK(letter.shard == 1);
-  const auto in = second.handover(letter);
-  REQUIRE(in.size() == 1);
-  CHECK(in[0].to == bob.path.tuple.client);
-  CHECK(in[0].bytes == octets(std::string_view{"\x40\x01\x00\x02hi", 6}));
+    CHECK(alice.channel_data(0x4000, "hi").empty());
+    REQUIRE(first.handed_over.size() == 1);
+    const auto letter = first.handed_over[0];
+    CHECK(letter.shard == 1);
+    const auto in = second.handover(letter);
+    REQUIRE(in.size() == 1);
+    CHECK(in[0].to == bob.path.tuple.client);
+    CHECK(in[0].bytes == octets(std::string_view{"\x40\x01\x00\x02hi", 6}));
 
-  // Gone by the time it gets there.
-  bob.request(Method::refresh,
-              [](auto& writer) { writer.add(attribute::lifetime, std::chrono::seconds{0}); });
-  CHECK(second.handover(letter).empty());
-  CHECK(second.drops(Drop::no_allocation) == 1);
+    // Gone by the time it gets there.
+    bob.request(Method::refresh,
+                [](auto& writer) { writer.add(attribute::lifetime, std::chrono::seconds{0}); });
+    CHECK(second.handover(letter).empty());
+    CHECK(second.drops(Drop::no_allocation) == 1);
+  }
 }
 
 TEST_CASE("the other ports of this server's addresses stay closed") {
-  World world;
-  auto client = allocated(world);
-  client.permit("198.51.100.1:22");  // names no port
-  CHECK(client.send_data("198.51.100.1:22", "x").empty());
-  CHECK(client.send_data("198.51.100.1:3478", "x").empty());
-  CHECK(world.drops(Drop::forbidden_peer) == 2);
-  CHECK(code_of(client.request(Method::channel_bind, to_channel(0x4000, "198.51.100.1:22"))) ==
-        403);
-  const auto self = client.send_data("198.51.100.1:50000", "self");
-  REQUIRE(self.size() == 1);
-  CHECK(self[0].to == client.path.tuple.client);
+  for (const auto& [self, other, server] : families) {
+    CAPTURE(server);
+    const auto at = [server](std::string_view port) { return std::string{server}.append(port); };
+    World world;
+    auto client = allocated(world, self);
+    client.permit(at(":22"));  // names no port
+    CHECK(client.send_data(at(":22"), "x").empty());
+    CHECK(client.send_data(at(":3478"), "x").empty());
+    CHECK(world.drops(Drop::forbidden_peer) == 2);
+    CHECK(code_of(client.request(Method::channel_bind, to_channel(0x4000, at(":22")))) == 403);
+    const auto echo = client.send_data(at(":50000"), "self");
+    REQUIRE(echo.size() == 1);
+    CHECK(echo[0].to == client.path.tuple.client);
+  }
 }
 
 TEST_CASE("a relay that closed is a closed port again, on a bound channel too") {

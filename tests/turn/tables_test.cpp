@@ -22,20 +22,29 @@ TEST_CASE("every counter has a name of its own") {
 }
 
 TEST_CASE("a proxy stands for many clients, and its prefix has no limit") {
-  const auto proxy = address("10.0.0.1");
-  const auto client = address("203.0.112.9");
-  Limits limits{.allocations_per_prefix = 1, .proxies = {*IpRange::parse("10.0.0.0/24")}};
-  QuotaLedger quota{limits};
-  for (int i = 0; i < 3; ++i) CHECK(quota.admit("alice", proxy) == Admission::admitted);
-  CHECK(quota.admit("alice", client) == Admission::admitted);
-  CHECK(quota.admit("alice", client) == Admission::prefix_full);
-  // Counts fit when it is a proxy no longer.
-  limits.proxies.clear();
-  quota.set_limits(limits);
-  CHECK(quota.admit("alice", proxy) == Admission::prefix_full);
-  for (int i = 0; i < 3; ++i) quota.release("alice", proxy);
-  CHECK(quota.prefixes() == 1);
-  CHECK(quota.admit("alice", proxy) == Admission::admitted);
+  struct Row {
+    std::string_view proxies, proxy, client, same_prefix;
+  };
+  constexpr Row rows[] = {
+      {"10.0.0.0/24", "10.0.0.1", "203.0.112.9", "203.0.112.9"},
+      {"fd00:7::/56", "fd00:7::1", "2001:470::9", "2001:470::a:0:0:9"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.proxies);
+    const auto proxy = address(row.proxy);
+    Limits limits{.allocations_per_prefix = 1, .proxies = {*IpRange::parse(row.proxies)}};
+    QuotaLedger quota{limits};
+    for (int i = 0; i < 3; ++i) CHECK(quota.admit("alice", proxy) == Admission::admitted);
+    CHECK(quota.admit("alice", address(row.client)) == Admission::admitted);
+    CHECK(quota.admit("alice", address(row.same_prefix)) == Admission::prefix_full);
+    // Counts fit when it is a proxy no longer.
+    limits.proxies.clear();
+    quota.set_limits(limits);
+    CHECK(quota.admit("alice", proxy) == Admission::prefix_full);
+    for (int i = 0; i < 3; ++i) quota.release("alice", proxy);
+    CHECK(quota.prefixes() == 1);
+    CHECK(quota.admit("alice", proxy) == Admission::admitted);
+  }
 }
 
 TEST_CASE("a limit of zero is none") {
