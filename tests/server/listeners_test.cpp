@@ -96,6 +96,15 @@ TEST_CASE("a port that is taken in IPv6 alone names the program that holds it th
          "(process " + std::to_string(holder.process) + ")");
 }
 
+// Eight ports of this process's own: another one may run the same tests at the same time, and the
+// kernel gives none of these to anybody who asks for any.
+std::uint16_t own_port(int index) {
+  return static_cast<std::uint16_t>(16'384 + ::getpid() % 2'000 * 8 + index);
+}
+std::string with_port(const std::string& address, int index) {
+  return address + ":" + std::to_string(own_port(index));
+}
+
 // Two addresses of loopback that nothing else is at.
 turn::BehaviorDiscovery discovery_at(std::uint16_t first, std::uint16_t second) {
   const auto a = IpAddress::v4({127, 57, 80, 1});
@@ -104,8 +113,8 @@ turn::BehaviorDiscovery discovery_at(std::uint16_t first, std::uint16_t second) 
 }
 
 TEST_CASE("behaviour discovery opens what `listen` leaves out, and nothing twice") {  // RFC 5780 §6
-  const config::Listen udp{Transport::udp, IpAddress::v4({127, 57, 80, 1}), 35780};
-  const auto discovery = discovery_at(35780, 35781);
+  const config::Listen udp{Transport::udp, IpAddress::v4({127, 57, 80, 1}), own_port(0)};
+  const auto discovery = discovery_at(own_port(0), own_port(1));
   const auto alone = open_listeners({udp}, 2, discovery);
   REQUIRE(alone.addresses.size() == 4);
   for (const auto& listening : alone.addresses) CHECK(listening.transport == Transport::udp);
@@ -113,19 +122,19 @@ TEST_CASE("behaviour discovery opens what `listen` leaves out, and nothing twice
 }
 
 TEST_CASE("a listener without an address has one port of behaviour discovery on both") {
-  const auto listeners =
-      open_listeners({{Transport::udp, std::nullopt, 35782}, {Transport::tcp, std::nullopt, 35782}},
-                     1, discovery_at(35782, 35783));
-  const auto opened = [&](Transport transport, const char* at) {
+  const auto listeners = open_listeners(
+      {{Transport::udp, std::nullopt, own_port(2)}, {Transport::tcp, std::nullopt, own_port(2)}}, 1,
+      discovery_at(own_port(2), own_port(3)));
+  const auto opened = [&](Transport transport, const std::string& at) {
     return std::ranges::count_if(listeners.addresses, [&](const Listening& listening) {
       return listening.transport == transport && listening.at == Endpoint::parse(at);
     });
   };
   for (const auto transport : {Transport::udp, Transport::tcp}) {
-    CHECK(opened(transport, "0.0.0.0:35782") == 1);
-    CHECK(opened(transport, "127.57.80.1:35782") == 0);
-    CHECK(opened(transport, "127.57.80.1:35783") == 1);
-    CHECK(opened(transport, "127.57.80.2:35783") == 1);
+    CHECK(opened(transport, with_port("0.0.0.0", 2)) == 1);
+    CHECK(opened(transport, with_port("127.57.80.1", 2)) == 0);
+    CHECK(opened(transport, with_port("127.57.80.1", 3)) == 1);
+    CHECK(opened(transport, with_port("127.57.80.2", 3)) == 1);
   }
 }
 
@@ -140,16 +149,18 @@ TEST_CASE("what behaviour discovery cannot have is refused, naming its keys") {
     return "(not refused)";
   };
   const config::Listen udp{Transport::udp, loopback, 0};
-  const auto other = open_listeners({{Transport::udp, IpAddress::v4({127, 57, 80, 2}), 35785}}, 1);
-  auto reason = reason_for({udp}, discovery_at(35784, 35785));
-  expect(reason, "35785 on 127.57.80.2 is already taken by ");
+  const auto other =
+      open_listeners({{Transport::udp, IpAddress::v4({127, 57, 80, 2}), own_port(5)}}, 1);
+  auto reason = reason_for({udp}, discovery_at(own_port(4), own_port(5)));
+  expect(reason, std::to_string(own_port(5)) + " on 127.57.80.2 is already taken by ");
   expect(reason, "choose another port under `behavior_discovery.ports`");
 
   // Also where a listener without an address would seem to have it.
-  auto elsewhere = discovery_at(35786, 35787);
+  auto elsewhere = discovery_at(own_port(6), own_port(7));
   elsewhere.addresses[1] = {IpAddress::v4({192, 0, 2, 77}), IpAddress::v4({192, 0, 2, 77})};
   reason = reason_for(
-      {{Transport::udp, std::nullopt, 35786}, {Transport::udp, std::nullopt, 35787}}, elsewhere);
+      {{Transport::udp, std::nullopt, own_port(6)}, {Transport::udp, std::nullopt, own_port(7)}},
+      elsewhere);
   expect(reason, "does not have the address 192.0.2.77 that `behavior_discovery.addresses` names");
 }
 
