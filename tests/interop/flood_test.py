@@ -57,7 +57,7 @@ def test_nobody_is_flooded_with_answers(network, serve, family):
         print(f"{name}: {len(request)} octets in, {received[:1]} out, "
               f"{sum(received) / sent:.3f} times what came")
     held = server.metric('yuelao_drops_total{reason="response_budget"')
-    assert held > 10_000
+    assert held > 1000
     # Its neighbour is served, and so is who comes by TCP from the same address.
     with TurnClient(network.client, family=family, local=PEER[family]) as client:
         client.allocate()
