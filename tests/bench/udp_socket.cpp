@@ -109,7 +109,10 @@ UdpSocket::UdpSocket(const Endpoint& local, bool merge) {
   auto address = kernel_address(local);
   descriptor_ =
       ::socket(address.storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
-  check(descriptor_, "socket (allow more open files: ulimit -n)");
+  if (descriptor_ < 0) {
+    throw std::system_error{errno, std::generic_category(),
+                            "socket (allow more open files: ulimit -n)"};
+  }
   ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
                sizeof receive_buffer_bytes);
   // As a network card takes in what it can merge; who sends is not charged for taking
