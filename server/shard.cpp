@@ -15,8 +15,6 @@ using turn::SocketRef;
 using namespace std::chrono_literals;
 
 constexpr auto tick_interval = 1s;
-// Of a stream that was said goodbye to.
-constexpr auto goodbye_time = 5s;
 
 constexpr auto flood_news_interval = 1min;
 
@@ -298,16 +296,6 @@ void Shard::carry_out(const turn::CloseReserved& command, Now) {
 
 void Shard::carry_out(const turn::CloseRelay& command, Now) { relays_.close(command.id); }
 
-void Shard::carry_out(const turn::CloseClient& command, Now now) {
-  if (command.client.kind == SocketRef::Kind::association) {
-    return end_association(command.client, now);
-  }
-  auto* const client = streams_.find(command.client);
-  if (client == nullptr) return;
-  client->deadline = now.steady + goodbye_time;
-  if (!client->finish()) ending_.push_back(command.client);
-}
-
 void Shard::carry_out(const turn::Notice& command, Now) { log_session(command); }
 
 void Shard::tick(Now now) {
@@ -333,18 +321,17 @@ void Shard::tell_of_floods(SteadyTime now) {
 
 void Shard::close_overdue(Now now) {
   std::vector<SocketRef> overdue;
-  const auto judge = [&](SteadyTime& deadline, const turn::ClientPath& path, bool finishing) {
+  const auto judge = [&](SteadyTime& deadline, const turn::ClientPath& path) {
     if (now.steady < deadline) return;
-    if (!finishing && engine_.has_allocation(path)) {
+    if (engine_.has_allocation(path)) {
       deadline = now.steady + idle_time;
     } else {
       overdue.push_back(path.socket);
     }
   };
-  streams_.for_each(
-      [&](StreamClient& client) { judge(client.deadline, client.path(), client.finishing()); });
+  streams_.for_each([&](StreamClient& client) { judge(client.deadline, client.path()); });
   associations_.for_each([&](DtlsClient& client) {
-    if (client.session) judge(client.deadline, client.path, false);
+    if (client.session) judge(client.deadline, client.path);
   });
   for (const SocketRef ref : overdue) end_client(ref, now);
 }

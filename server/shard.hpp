@@ -139,7 +139,6 @@ class Shard {
   void carry_out(const turn::OpenReserved& command, Now now);
   void carry_out(const turn::CloseRelay& command, Now now);
   void carry_out(const turn::CloseReserved& command, Now now);
-  void carry_out(const turn::CloseClient& command, Now now);
   void carry_out(const turn::ConnectPeer& command, Now now);
   void carry_out(const turn::CancelConnect& command, Now now);
   void carry_out(const turn::BindPeer& command, Now now);

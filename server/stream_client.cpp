@@ -29,8 +29,6 @@ std::optional<Bytes> StreamClient::receive(MutableBytes room) {
   std::ranges::copy(kept_, room.begin());
   buffers_.give_back(kept_);
   const auto fresh = room.subspan(before);
-  // After our goodbye only the client's end of the stream is of interest.
-  if (finishing_) return end_.ignore(fresh).end ? std::nullopt : std::optional{Bytes{}};
   const auto came = end_.read(fresh);
   // What came before the end still counts; the next read finds the end.
   if (came.end && came.size == 0) return std::nullopt;
@@ -44,7 +42,6 @@ void StreamClient::keep(Bytes rest) {
 }
 
 StreamClient::Queued StreamClient::queue(const turn::Send& send) {
-  if (finishing_) return Queued::dropped;
   const std::size_t waiting = end_.waiting();
   const std::size_t size = send.prefix.size() + send.payload.size() + send.padding;
   // Answers are composed whole; only relayed data has a payload.
@@ -56,11 +53,6 @@ StreamClient::Queued StreamClient::queue(const turn::Send& send) {
   append(queue, send.payload);
   queue.resize(queue.size() + send.padding);
   return Queued::queued;
-}
-
-bool StreamClient::finish() {
-  finishing_ = true;
-  return end_.end_writing();
 }
 
 Arrival StreamClient::depart() {

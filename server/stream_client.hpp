@@ -54,11 +54,6 @@ class StreamClient {
   Queued queue(const turn::Send& send);
   // These write what the kernel takes now, the rest when it takes more. False: it has gone.
   bool write() { return end_.flush(); }
-  // Says goodbye once all is written. The client's own end of the stream is awaited, as
-  // closing with unread octets in the kernel could take the last answer with it.
-  bool finish();
-
-  bool finishing() const { return finishing_; }
   // Gives the connection away, with what was kept; this one is of no use any more, and the
   // poller knows nothing of it.
   Arrival depart();
@@ -70,7 +65,6 @@ class StreamClient {
   StreamEnd end_;
   turn::ClientPath path_;
   std::vector<std::byte> kept_;  // of a message that is not whole
-  bool finishing_ = false;
 };
 
 }  // namespace yuelao::server

@@ -48,8 +48,6 @@ class StreamEnd {
   };
   // One read, decrypted, into `to` of room_bytes.
   Came read(MutableBytes to);
-  // What comes is of no interest any more; only its end is.
-  Came ignore(MutableBytes room) { return read_wire(room); }
 
   // Octets that wait to be written, as the owner gave them or encrypted.
   std::size_t waiting() const { return queue_.size() + unwritten().size(); }

@@ -102,10 +102,6 @@ struct MoveClient {
   SocketRef client;
   ShardNumber shard;
 };
-// The client broke the protocol on a stream or an association, or its allocation is gone for good.
-struct CloseClient {
-  SocketRef client;
-};
 // Something an operator may want in the log. Whether the endpoint and the user are
 // written depends on the log's privacy mode, which is the server's business.
 struct Notice {
@@ -121,8 +117,8 @@ struct Notice {
   Endpoint relayed;
   std::string user;
 };
-using Command = std::variant<OpenRelay, OpenReserved, CloseRelay, CloseReserved, CloseClient,
-                             ConnectPeer, CancelConnect, BindPeer, ClosePeer, MoveClient, Notice>;
+using Command = std::variant<OpenRelay, OpenReserved, CloseRelay, CloseReserved, ConnectPeer,
+                             CancelConnect, BindPeer, ClosePeer, MoveClient, Notice>;
 
 // What the engine wants done, as values in the order they were decided. The server
 // gives an outbox with room to every entry of the engine, carries out the sends, then

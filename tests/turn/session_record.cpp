@@ -22,8 +22,8 @@ constexpr auto input_names = std::to_array<std::string_view>(
      "client-closed", "advance", "reconfigure", "readdress", "drain", "close-all"});
 static_assert(input_names.size() == std::variant_size_v<Input>);
 constexpr auto command_names = std::to_array<std::string_view>(
-    {"OpenRelay", "OpenReserved", "CloseRelay", "CloseReserved", "CloseClient", "ConnectPeer",
-     "CancelConnect", "BindPeer", "ClosePeer", "MoveClient", "Notice"});
+    {"OpenRelay", "OpenReserved", "CloseRelay", "CloseReserved", "ConnectPeer", "CancelConnect",
+     "BindPeer", "ClosePeer", "MoveClient", "Notice"});
 static_assert(command_names.size() == std::variant_size_v<Command>);
 constexpr auto other_outputs = std::to_array<std::string_view>(
     {"Send", "Handover", "Forward", "accepted", "carries-data", "drop"});
