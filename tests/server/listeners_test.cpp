@@ -9,10 +9,13 @@
 #include <string>
 
 #include "server/start_error.hpp"
+#include "tests/server/own_ports.hpp"
 #include "tests/server/wire.hpp"
 
 namespace yuelao::server::listeners_test {
 namespace {
+
+using test::own_port;
 
 const IpAddress loopback = IpAddress::v4({127, 0, 0, 1});
 
@@ -96,11 +99,6 @@ TEST_CASE("a port that is taken in IPv6 alone names the program that holds it th
          "(process " + std::to_string(holder.process) + ")");
 }
 
-// Eight ports of this process's own: another one may run the same tests at the same time, and the
-// kernel gives none of these to anybody who asks for any.
-std::uint16_t own_port(int index) {
-  return static_cast<std::uint16_t>(16'384 + ::getpid() % 2'000 * 8 + index);
-}
 std::string with_port(const std::string& address, int index) {
   return address + ":" + std::to_string(own_port(index));
 }

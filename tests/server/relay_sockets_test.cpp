@@ -6,6 +6,7 @@
 #include <set>
 
 #include "server/random.hpp"
+#include "tests/server/own_ports.hpp"
 #include "tests/server/tested_poller.hpp"
 #include "tests/server/wire.hpp"
 
@@ -16,23 +17,8 @@ using turn::RelayFailure;
 
 const IpAddress loopback = IpAddress::v4({127, 0, 0, 1});
 
-// A port, with `count - 1` more behind it, that nobody uses right now.
-std::uint16_t free_ports(std::uint16_t count) {
-  for (std::uint16_t first = 50'000; first < 60'000;
-       first = static_cast<std::uint16_t>(first + count)) {
-    bool all_free = true;
-    for (std::uint16_t i = 0; i < count; ++i) {
-      all_free &=
-          UdpSocket::open_relay({loopback, static_cast<std::uint16_t>(first + i)}).has_value();
-    }
-    if (all_free) return first;
-  }
-  FAIL("no free ports");
-  return 0;
-}
-
 struct World {
-  std::uint16_t first = free_ports(8);
+  std::uint16_t first = test::own_port(8);
   test::TestedPoller poller;
   SystemRandom random;
   SharedReservations reservations{2};
