@@ -142,7 +142,6 @@ constexpr std::array<std::string_view, 2> proxy_protocols{"off", "v2"};
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
 constexpr std::array<std::string_view, 3> log_privacies{"none", "truncated", "full"};
-constexpr std::array<std::string_view, 2> off_or_on{"off", "on"};
 constexpr std::array<std::string_view, 3> pollers{"auto", "epoll", "io_uring"};
 
 using E = const Element&;
@@ -326,9 +325,8 @@ constexpr std::array all_settings{
             [](E element, D draft) {
               return assign(read_duration(element, drain), draft.config.drain_timeout);
             }},
-    Setting{
-        "mobility",
-        [](E element, D draft) { return choose(element, off_or_on, draft.config.turn.mobility); }},
+    Setting{"mobility",
+            [](E element, D draft) { return read_switch(element, draft.config.turn.mobility); }},
     Setting{"alternate_server.addresses",
             [](E element, D draft) {
               return assign(read_list(element, read_address_or_endpoint),

@@ -281,6 +281,8 @@ void Engine::reconfigure(const Options& options) {
   options_ = options;
   authentication_ = Authentication{options_};
   policy_ = PeerPolicy{options_.peers};
+  // Without a limit of the server's nothing is shared out any more.
+  if (options_.limits.bandwidth == unlimited) shares_ = {};
   forget_forbidden_peers();
 }
 

@@ -172,33 +172,33 @@ TEST_CASE("a DTLS client that was refused in another shard goes on there") {
   CHECK(allocations(call.group, 0) == 2);
 }
 
-TEST_CASE("a DTLS client that begins anew after it has moved begins where it arrives") {
-  Call call;
-  const auto udp = udp_wire_of(call.group, 1);
-  DtlsWire first{*udp};
-  REQUIRE(first.connected());
-  auto moved = call.move_to(first);
-  talk(moved, *call.peer, call.relayed);
+// A call that has moved over DTLS to the second shard's datagrams, and its client's next
+// association from the same port.
+struct NextAssociation : Call {
+  NextAssociation() {
+    REQUIRE(first.connected());
+    auto moved = move_to(first);
+    talk(moved, *peer, relayed);
+    again.emplace(*udp);
+    REQUIRE(again->connected());
+  }
 
-  DtlsWire again{*udp};
-  REQUIRE(again.connected());
-  TurnClient anew{again, "alice", "wonderland"};
+  std::unique_ptr<UdpWire> udp = udp_wire_of(group, 1);
+  DtlsWire first{*udp};
+  std::optional<DtlsWire> again;
+};
+
+TEST_CASE("a DTLS client that begins anew after it has moved begins where it arrives") {
+  NextAssociation call;
+  TurnClient anew{*call.again, "alice", "wonderland"};
   CHECK(anew.allocate().has_value());
   CHECK(allocations(call.group, 1) == 1);
 }
 
 TEST_CASE("a second association of the same client takes the place of one that moved before") {
-  Call call;
-  const auto udp = udp_wire_of(call.group, 1);
-  DtlsWire first{*udp};
-  REQUIRE(first.connected());
-  auto moved = call.move_to(first);
-  talk(moved, *call.peer, call.relayed);
-
+  NextAssociation call;
   // Its allocation waits for it, as after any connection that breaks.
-  DtlsWire again{*udp};
-  REQUIRE(again.connected());
-  auto anew = call.move_to(again);
+  auto anew = call.move_to(*call.again);
   talk(anew, *call.peer, call.relayed);
   CHECK(allocations(call.group, 0) == 1);
   const auto open = call.group.snapshot(0).meters.connections_open +

@@ -197,5 +197,18 @@ TEST_CASE("new limits hold for allocations that are up") {
   CHECK(one.say(30) == 30);
 }
 
+TEST_CASE("a limit of the server's that is gone leaves nothing behind") {
+  World world{limited(1000, unlimited)};
+  Talker one{world, "203.0.112.9:1"};
+  Talker other{world, "203.0.112.9:2"};
+  one.say(50);
+  other.say(50);
+  world.pass(1s);
+  CHECK(one.say(50) == 5);
+  world.engine.reconfigure(limited(unlimited, 3000));
+  world.pass(1s);
+  CHECK(one.say(50) == 30);
+}
+
 }  // namespace
 }  // namespace yuelao::turn::test::bandwidth_test
