@@ -129,6 +129,14 @@ Read<void> check_web_server(const Element& root, const Config& config) {
   return {};
 }
 
+Read<void> check_peers(const Element& root, const Config& config) {
+  const auto& peers = config.turn.peers;
+  if (peers.mode != turn::PeerMode::media_server || !peers.allow.empty()) return {};
+  return std::unexpected{Problem{place(root, "peers", "mode"),
+                                 "clients could reach nobody: name the media servers in "
+                                 "`peers.allow`."}};
+}
+
 // RFC 8489 §10: an address a family, and the domain only says more about them.
 Read<void> check_alternate_server(const Element& root, const Config& config) {
   const auto* section = root.find("alternate_server");
@@ -227,6 +235,7 @@ Read<void> check_together(const Element& root, const Config& config) {
   if (const auto done = check_credential_service(root, config); !done) return done;
   if (const auto done = check_listeners(root, config); !done) return done;
   if (const auto done = check_web_server(root, config); !done) return done;
+  if (const auto done = check_peers(root, config); !done) return done;
   if (const auto done = check_alternate_server(root, config); !done) return done;
   return check_behavior_discovery(root, config);
 }

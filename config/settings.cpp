@@ -138,6 +138,7 @@ Read<void> read_switch(const Element& element, bool& to) {
   return {};
 }
 
+constexpr std::array<std::string_view, 2> peer_modes{"peer-to-peer", "media-server"};
 constexpr std::array<std::string_view, 2> proxy_protocols{"off", "v2"};
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
@@ -223,6 +224,10 @@ constexpr std::array all_settings{
               return assign(read_number(element, number_or_unlimited),
                             draft.config.credentials.rate);
             }},
+    Setting{"peers.mode",
+            [](E element, D draft) {
+              return choose(element, peer_modes, draft.config.turn.peers.mode);
+            }},
     Setting{"peers.allow",
             [](E element, D draft) {
               return assign(read_list(element, read_range), draft.config.turn.peers.allow);
@@ -230,6 +235,14 @@ constexpr std::array all_settings{
     Setting{"peers.deny",
             [](E element, D draft) {
               return assign(read_list(element, read_range), draft.config.turn.peers.deny);
+            }},
+    Setting{"peers.allow_ports",
+            [](E element, D draft) {
+              return assign(read_list(element, read_ports), draft.config.turn.peers.allow_ports);
+            }},
+    Setting{"peers.deny_ports",
+            [](E element, D draft) {
+              return assign(read_list(element, read_ports), draft.config.turn.peers.deny_ports);
             }},
     Setting{"limits.allocations",
             [](E element, D draft) {
@@ -255,6 +268,16 @@ constexpr std::array all_settings{
             [](E element, D draft) {
               return assign(read_number(element, channels),
                             draft.config.turn.limits.channels_per_allocation);
+            }},
+    Setting{"limits.new_peers",
+            [](E element, D draft) {
+              return assign(read_number(element, number_or_unlimited),
+                            draft.config.turn.limits.new_peers_per_allocation);
+            }},
+    Setting{"limits.new_peers_per_client",
+            [](E element, D draft) {
+              return assign(read_number(element, number_or_unlimited),
+                            draft.config.turn.limits.new_peers_per_prefix);
             }},
     Setting{"bandwidth.server",
             [](E element, D draft) {

@@ -11,6 +11,7 @@
 
 #include "config/config.hpp"
 #include "config/element.hpp"
+#include "protocol/port_range.hpp"
 
 namespace yuelao::config {
 
@@ -25,11 +26,6 @@ struct NumberBounds {
 struct DurationBounds {
   std::chrono::seconds least;
   std::chrono::seconds most;
-};
-
-struct PortRange {
-  std::uint16_t first;
-  std::uint16_t last;
 };
 
 std::unexpected<Problem> problem(const Element& element, std::string sentence);

@@ -310,6 +310,7 @@ class Driver {
     if (send.from.kind != SocketRef::Kind::relay) return;
     const auto policy = PeerPolicy{options_.peers}.judge(send.to.address);
     promise(policy != PeerPolicy::Verdict::forbidden, "a forbidden peer is never sent to");
+    promise(ports_.allow(RelayTransport::udp, send.to.port), "nor is a port of a service");
     promise(policy != PeerPolicy::Verdict::own, "relays of our own are reached inside the process");
     promise(open_.contains({send.from.index, send.from.generation}), "a relay that is open sends");
   }
@@ -366,6 +367,7 @@ class Driver {
   Options options_ = fuzz_options();
   Now now_{SteadyTime{1000s}, WallTime{1'800'000'000s}};
   CountingRandom random_;
+  PeerPorts ports_{options_.peers};
   QuotaLedger quota_{options_.limits};
   RelayDirectory directory_{options_.relay_addresses};
   ReservationBook reservations_;

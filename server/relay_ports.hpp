@@ -5,17 +5,11 @@
 #include <optional>
 #include <vector>
 
+#include "protocol/port_range.hpp"
 #include "protocol/random.hpp"
 #include "protocol/turn/outbox.hpp"
 
 namespace yuelao::server {
-
-struct PortRange {
-  std::uint16_t first;
-  std::uint16_t last;  // inclusive
-
-  constexpr std::size_t size() const { return std::size_t{last} - first + 1; }
-};
 
 // The part of `range` that belongs to shard `index` of `count`: no port is anybody
 // else's. Shards get neighbours, so that a pair of ports (EVEN-PORT) is one shard's.

@@ -31,7 +31,7 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
   if (const auto* existing = allocations_.find(request.path())) {
     return allocate_again(*existing, request, now);
   }
-  if (comes_from_tunnel(request.tuple().client.address)) return Refusal{ErrorCode::forbidden};
+  if (!may_be_client(request.tuple())) return Refusal{ErrorCode::forbidden};
 
   // Steps 3 to 9. DONT-FRAGMENT (step 4) is supported, and nothing to check.
   auto parameters = AllocateParameters::parse(request.message(), request.tuple(),
@@ -51,6 +51,14 @@ Answer Engine::allocate(const AuthenticatedRequest& request, Now now, Outbox& ou
     parameters->twin_refused = ErrorCode::insufficient_capacity;
   }
   return open_relays(request, *parameters, now, out);
+}
+
+// Neither the end of a tunnel nor a relay of ours: an allocation that was made through another one,
+// and that one moved to it (RFC 8016), would pass a datagram to and fro for ever.
+bool Engine::may_be_client(const FiveTuple& tuple) const {
+  if (comes_from_tunnel(tuple.client.address)) return false;
+  return over_udp(tuple.transport) ? !directory_.live(tuple.client)
+                                   : !directory_.takes_connections(tuple.client);
 }
 
 // The same transaction is a retransmission and gets the same answer again, once there is one.

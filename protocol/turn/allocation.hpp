@@ -25,12 +25,25 @@ constexpr Family other(Family family) {
   return family == Family::ipv4 ? Family::ipv6 : Family::ipv4;
 }
 
+// Of TokenBucket and PrefixBudget: a call begins with all its candidates at once.
+inline constexpr std::chrono::seconds new_peers_burst{60};
+
 // Names an IP address; the peer's port does not matter (RFC 8656 §9).
 struct Permission {
   IpAddress peer;
   SteadyTime expires;
   bool live_relays_only = false;  // one of our addresses, whose other ports stay closed
   bool here = false;              // a relay address of ours: sent to as bound, not as advertised
+
+  // The ports there that the client has begun to talk to, the last few of them: peers have one or
+  // two.
+  bool knows(std::uint16_t port) const { return std::ranges::find(ports, port) != ports.end(); }
+  void note(std::uint16_t port) {
+    ports[oldest] = port;
+    oldest = static_cast<std::uint8_t>((oldest + 1U) % ports.size());
+  }
+  std::array<std::uint16_t, 8> ports{};
+  std::uint8_t oldest = 0;
 };
 
 struct ChannelBinding {
@@ -113,6 +126,7 @@ struct Allocation {
   std::vector<Permission> permissions;
   std::vector<ChannelBinding> channels;
   std::vector<PeerConnection> connections;  // of a TCP relay
+  TokenBucket new_peers;
   // Each way, where bandwidth is limited.
   struct Traffic {
     TokenBucket bucket;
@@ -125,7 +139,7 @@ struct Allocation {
   bool expired(Now now) const { return expires <= now.steady; }
 
   // Null: none that is alive.
-  const Permission* permission_for(const IpAddress& peer, Now now) const {
+  Permission* permission_for(const IpAddress& peer, Now now) {
     const auto found = std::ranges::find_if(permissions, [&](const Permission& permission) {
       return permission.peer == peer && now.steady < permission.expires;
     });

@@ -34,18 +34,24 @@ Answer Engine::bind_channel(const ClientRelays& relays, const AuthenticatedReque
   if (relay->transport != RelayTransport::udp) return Refusal{ErrorCode::forbidden};
   if (!permits_endpoint(*peer)) return Refusal{ErrorCode::forbidden};
   const std::array peers{peer->address};
-  if (!has_room_for(*relay, peers, now)) return Refusal{ErrorCode::insufficient_capacity};
+  const auto added = new_among(*relay, peers, now);
+  if (!has_room_for(*relay, added)) return Refusal{ErrorCode::insufficient_capacity};
+  const auto* const permission = relay->permission_for(peer->address, now);
+  const bool known = by_peer != nullptr || (permission != nullptr && permission->knows(peer->port));
+  if (!known && !admit_new_peers(*relay, 1, now)) return Refusal{ErrorCode::insufficient_capacity};
   if (!bind(*relay, *number, *peer, now)) return Refusal{ErrorCode::insufficient_capacity};
-  grant(*relay, peer->address, now);
+  auto& granted = grant(*relay, peer->address, now);
+  if (!granted.knows(peer->port)) granted.note(peer->port);
   return Success{};
 }
 
-// Of our own addresses only live relays may be bound: the rest are other services of
-// this machine.
+// Of our own addresses only live relays may be bound, which have ports of our choice: the rest are
+// other services of this machine.
 bool Engine::permits_endpoint(const Endpoint& peer) const {
   const auto verdict = policy_.judge(peer.address);
-  return verdict == PeerPolicy::Verdict::allowed ||
-         (verdict == PeerPolicy::Verdict::own && directory_.live(peer));
+  if (verdict == PeerPolicy::Verdict::forbidden) return false;
+  if (directory_.live(peer)) return true;
+  return verdict == PeerPolicy::Verdict::allowed && ports_.allow(RelayTransport::udp, peer.port);
 }
 
 // Creates or refreshes the binding. False: the allocation has all the channels it may.

@@ -42,6 +42,7 @@ Answer Engine::connect(const ClientRelays& relays, const AuthenticatedRequest& r
     end_connection(*relay, known->id, out);
   }
   if (!permits_connection(*peer)) return Refusal{ErrorCode::forbidden};
+  if (!admit_new_peers(*relay, 1, now)) return Refusal{ErrorCode::insufficient_capacity};
   if (const auto code = admit_connection(*relay)) return Refusal{*code};
 
   auto& connection = begin_connection(*relay, *peer, State::connecting, now);
@@ -53,8 +54,9 @@ Answer Engine::connect(const ClientRelays& relays, const AuthenticatedRequest& r
 // As for a channel: of our own addresses only live relays, here those that take connections.
 bool Engine::permits_connection(const Endpoint& peer) const {
   const auto verdict = policy_.judge(peer.address);
-  return verdict == PeerPolicy::Verdict::allowed ||
-         (verdict == PeerPolicy::Verdict::own && directory_.takes_connections(peer));
+  if (verdict == PeerPolicy::Verdict::forbidden) return false;
+  if (directory_.takes_connections(peer)) return true;
+  return verdict == PeerPolicy::Verdict::allowed && ports_.allow(RelayTransport::tcp, peer.port);
 }
 
 // Counted with the quota until forget_connection(). The code to refuse it with, else.

@@ -10,7 +10,7 @@ constexpr std::array<std::string_view, drop_count> drop_names = {
     "no_allocation",   "no_channel",      "no_permission",    "forbidden_peer", "wrong_family",
     "still_opening",   "too_large",       "send_queue_full",  "send_failed",    "icmp",
     "short_padding",   "no_association",  "connection_limit", "moved",          "bandwidth",
-    "response_budget",
+    "response_budget", "new_peer",
 };
 
 struct NamedMethod {

@@ -35,8 +35,9 @@ enum class Drop : std::uint8_t {
   moved,              // another shard passed it on, and the client is gone from here (RFC 8016)
   bandwidth,          // more than its allocation, or the whole server, may relay (RFC 8656 §5)
   response_budget,    // an answer to who has shown nothing, beyond what its prefix may have
+  new_peer,           // to more addresses and ports of peers than a client may begin to talk to
 };
-inline constexpr std::size_t drop_count = 21;
+inline constexpr std::size_t drop_count = 22;
 std::string_view name(Drop drop);
 
 // Index of a method in Counters::requests; the last slot is for every other method.

@@ -43,6 +43,9 @@ constexpr std::array understood = {
     attribute::connection_id.type,
 };
 
+// What an office asks for at once when it comes back after its line was down.
+constexpr std::chrono::seconds strangers_burst{4};
+
 Drop drop_for(stun::ParseError error) {
   return error == stun::ParseError::bad_fingerprint ? Drop::bad_fingerprint : Drop::malformed;
 }
@@ -72,10 +75,12 @@ Engine::Engine(const Options& options, Shared shared, Random& random)
       random_{random},
       authentication_{options},
       policy_{options.peers},
+      ports_{options.peers},
       tickets_{options.nonce_key},
       discovery_{options.behavior_discovery},
       indications_{draw(random)},
-      strangers_{indications_} {}
+      strangers_{indications_, strangers_burst},
+      scanners_{indications_ + 1, new_peers_burst} {}
 
 void Engine::on_client_message(const ClientPath& path, Bytes message, Now now, Outbox& out) {
   if (message.empty()) return drop(Drop::malformed);
@@ -281,6 +286,7 @@ void Engine::reconfigure(const Options& options) {
   options_ = options;
   authentication_ = Authentication{options_};
   policy_ = PeerPolicy{options_.peers};
+  ports_ = PeerPorts{options_.peers};
   // Without a limit of the server's nothing is shared out any more.
   if (options_.limits.bandwidth == unlimited) shares_ = {};
   forget_forbidden_peers();

@@ -21,11 +21,12 @@
 #include "protocol/turn/outbox.hpp"
 #include "protocol/turn/peer_error.hpp"
 #include "protocol/turn/peer_policy.hpp"
+#include "protocol/turn/peer_ports.hpp"
+#include "protocol/turn/prefix_budget.hpp"
 #include "protocol/turn/quota.hpp"
 #include "protocol/turn/relay_directory.hpp"
 #include "protocol/turn/request.hpp"
 #include "protocol/turn/reservations.hpp"
-#include "protocol/turn/response_budget.hpp"
 #include "protocol/turn/roaming.hpp"
 #include "protocol/turn/socket_ref.hpp"
 #include "protocol/turn/ticket.hpp"
@@ -203,6 +204,7 @@ class Engine {
     Endpoint peer;
     Bytes payload;
     bool dont_fragment = false;
+    bool bound = false;  // over a channel
   };
   void relay_to_peer(const ClientRelays& relays, const ToPeer& data, Now now, Outbox& out);
   void hand_over(const Handover& handover, Now now, Outbox& out);
@@ -234,10 +236,17 @@ class Engine {
   bool permits_address(const IpAddress& peer) const;
   bool permits_endpoint(const Endpoint& peer) const;
   bool live_relays_only(const IpAddress& peer) const;
-  bool has_room_for(Allocation& allocation, std::span<const IpAddress> peers, Now now) const;
-  void grant(Allocation& allocation, const IpAddress& peer, Now now);
+  // How many of the peers are of its family, and have no permission yet.
+  std::size_t new_among(Allocation& allocation, std::span<const IpAddress> peers, Now now) const;
+  bool has_room_for(const Allocation& allocation, std::size_t permissions) const;
+  Permission& grant(Allocation& allocation, const IpAddress& peer, Now now);
   bool bind(Allocation& allocation, stun::ChannelNumber number, const Endpoint& peer, Now now);
   void forget_forbidden_peers();
+  bool may_be_client(const FiveTuple& tuple) const;
+
+  // new_peers.cpp.
+  bool admit_new_peers(Allocation& allocation, std::size_t count, Now now);
+  bool admit_port(Allocation& allocation, Permission& permission, std::uint16_t port, Now now);
 
   Options options_;
   Quota& quota_;
@@ -250,6 +259,7 @@ class Engine {
   Random& random_;
   Authentication authentication_;
   PeerPolicy policy_;
+  PeerPorts ports_;
   TicketSealer tickets_;
   DiscoverySites discovery_;
   AllocationTable allocations_;
@@ -270,7 +280,10 @@ class Engine {
   SteadyTime shared_at_{};
   Counters counters_;
   std::uint64_t indications_;  // seeded at random, counts Data indications
-  ResponseBudget strangers_;
+  // How much is sent to whoever has shown nothing, by UDP, where the source may be forged: so
+  // little that nobody is worth being reflected at.
+  PrefixBudget strangers_;
+  PrefixBudget scanners_;
   bool draining_ = false;
 };
 

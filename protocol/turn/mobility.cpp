@@ -61,7 +61,7 @@ Answer Engine::move(const AuthenticatedRequest& request, Now now, Outbox& out) {
   // RFC 8656 §5: a five-tuple has one allocation. An earlier one of its own may have expired.
   end_if_expired(request.path(), now, out);
   if (has_allocation(request.path())) return Refusal{ErrorCode::allocation_mismatch};
-  if (comes_from_tunnel(request.tuple().client.address)) return Refusal{ErrorCode::forbidden};
+  if (!may_be_client(request.tuple())) return Refusal{ErrorCode::forbidden};
   const auto renewal = renewal_for(relays, request.message());
   if (!renewal) return renewal.error();
   // Whoever ends a relay need not move; what is left of a dual allocation stays where it is.

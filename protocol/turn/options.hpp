@@ -10,6 +10,7 @@
 
 #include "protocol/endpoint.hpp"
 #include "protocol/ip_range.hpp"
+#include "protocol/port_range.hpp"
 #include "protocol/secret.hpp"
 #include "protocol/turn/bandwidth.hpp"
 
@@ -44,11 +45,21 @@ struct RelayAddress {
   friend bool operator==(const RelayAddress&, const RelayAddress&) = default;
 };
 
+// Whom clients have calls with.
+enum class PeerMode : std::uint8_t {
+  peer_to_peer,  // each other: any public address
+  media_server,  // media servers alone, which `allow` names, and each other's relays here
+};
+
 // Which peers a client may reach. `allow` wins over `deny`, which adds to the built-in
-// list of special-purpose addresses (peer_policy.cpp).
+// list of special-purpose addresses (peer_policy.cpp); so do the ports, for UDP and TCP alike
+// (peer_ports.cpp).
 struct PeerRules {
+  PeerMode mode = PeerMode::peer_to_peer;
   std::vector<IpRange> allow;
   std::vector<IpRange> deny;
+  std::vector<PortRange> allow_ports{};
+  std::vector<PortRange> deny_ports{};
   // Every address this machine answers on, external ones too: only their live relay
   // ports are legal peers, unless `allow` names them.
   std::vector<IpAddress> own_addresses;
@@ -65,6 +76,10 @@ struct Limits {
   std::vector<IpRange> proxies{};
   std::uint32_t permissions_per_allocation = 100;
   std::uint32_t channels_per_allocation = 100;
+  // Addresses, and ports of them, that a client begins to talk to, a minute: of one allocation, and
+  // of all that one client prefix has. 0 = no limit.
+  std::uint32_t new_peers_per_allocation = 120;
+  std::uint32_t new_peers_per_prefix = 6'000;
   // TCP connections with peers (RFC 6062): a descriptor each, and buffers of the kernel's. 0 = no
   // limit of a user's own.
   std::uint32_t peer_connections = 5'000;

@@ -9,7 +9,7 @@
 
 namespace yuelao::turn {
 
-// Which peers a client may reach: closed by default to everything that is not a plain
+// Which addresses a client may reach: closed by default to everything that is not a plain
 // public unicast address, in every spelling. Without it a relay is a door into the
 // network it stands in (169.254.169.254, 10/8, the server's own loopback).
 class PeerPolicy {
@@ -22,15 +22,14 @@ class PeerPolicy {
 
   explicit PeerPolicy(const PeerRules& rules) : rules_{rules} {}
 
-  // In this order: allowed by name, our own, denied by name or by nature, allowed.
+  // In this order: allowed by name, our own, denied by mode, name or nature, allowed.
   Verdict judge(const IpAddress& peer) const;
 
  private:
   PeerRules rules_;
 };
 
-// The IANA special-purpose and multicast blocks that no peer may be in unless allowed
-// by name; for documentation and tests.
+// The special-purpose and multicast blocks that no peer may be in unless allowed by name.
 const std::vector<IpRange>& special_purpose_ranges();
 
 }  // namespace yuelao::turn

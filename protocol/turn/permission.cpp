@@ -49,7 +49,12 @@ Answer Engine::create_permission(const ClientRelays& relays, const Authenticated
     if (!permits_address(peer)) return Refusal{ErrorCode::forbidden};
   }
   bool room = true;
-  relays.for_each([&](Allocation& allocation) { room &= has_room_for(allocation, peers, now); });
+  relays.for_each([&](Allocation& allocation) {
+    room &= has_room_for(allocation, new_among(allocation, peers, now));
+  });
+  relays.for_each([&](Allocation& allocation) {
+    room = room && admit_new_peers(allocation, new_among(allocation, peers, now), now);
+  });
   if (!room) return Refusal{ErrorCode::insufficient_capacity};
   for (const auto& peer : peers) grant(*relays.of(peer.family()), peer, now);
   return Success{};
@@ -67,8 +72,8 @@ bool Engine::live_relays_only(const IpAddress& peer) const {
   return policy_.judge(peer) == PeerPolicy::Verdict::own;
 }
 
-// For those of the peers that are of its family.
-bool Engine::has_room_for(Allocation& allocation, std::span<const IpAddress> peers, Now now) const {
+std::size_t Engine::new_among(Allocation& allocation, std::span<const IpAddress> peers,
+                              Now now) const {
   drop_expired(allocation.permissions, now);
   std::vector<IpAddress> added;
   for (const auto& peer : peers) {
@@ -76,22 +81,26 @@ bool Engine::has_room_for(Allocation& allocation, std::span<const IpAddress> pee
     const bool known = allocation.permission_for(peer, now) != nullptr;
     if (!known && std::ranges::find(added, peer) == added.end()) added.push_back(peer);
   }
+  return added.size();
+}
+
+bool Engine::has_room_for(const Allocation& allocation, std::size_t permissions) const {
   const auto limit = options_.limits.permissions_per_allocation;
-  return allocation.permissions.size() + added.size() <= limit;
+  return allocation.permissions.size() + permissions <= limit;
 }
 
 // RFC 8656 §9: installs the permission, or starts its 300 seconds anew.
-void Engine::grant(Allocation& allocation, const IpAddress& peer, Now now) {
+Permission& Engine::grant(Allocation& allocation, const IpAddress& peer, Now now) {
   const auto expires = now.steady + permission_lifetime;
   const auto found = std::ranges::find(allocation.permissions, peer, &Permission::peer);
   if (found != allocation.permissions.end()) {
     found->expires = expires;
-    return;
+    return *found;
   }
-  allocation.permissions.push_back({.peer = peer,
-                                    .expires = expires,
-                                    .live_relays_only = live_relays_only(peer),
-                                    .here = directory_.has(peer)});
+  return allocation.permissions.emplace_back(Permission{.peer = peer,
+                                                        .expires = expires,
+                                                        .live_relays_only = live_relays_only(peer),
+                                                        .here = directory_.has(peer)});
 }
 
 // After new peer rules: what they forbid ends at once, also where it was granted before.
@@ -103,8 +112,11 @@ void Engine::forget_forbidden_peers() {
     for (auto& permission : allocation.permissions) {
       permission.live_relays_only = live_relays_only(permission.peer);
     }
+    // A channel to a relay of this server that is gone may stand: there may be another one.
     std::erase_if(allocation.channels, [this](const ChannelBinding& channel) {
-      return !permits_address(channel.peer.address);
+      const auto& [peer, port] = channel.peer;
+      if (policy_.judge(peer) == PeerPolicy::Verdict::own) return !directory_.has(peer);
+      return !permits_endpoint(channel.peer);
     });
   });
   forbid_connections();

@@ -52,7 +52,11 @@ void Engine::relay_channel_data(const ClientPath& path, Bytes message, Now now, 
   if (channel == nullptr) {
     drop(Drop::no_channel);
   } else {
-    relay_to_peer(relays, {channel->peer, message.subspan(channel_header_bytes, size)}, now, out);
+    relay_to_peer(relays,
+                  {.peer = channel->peer,
+                   .payload = message.subspan(channel_header_bytes, size),
+                   .bound = true},
+                  now, out);
   }
   if (relays.any().next) note_data_from(path, out);
 }
@@ -71,20 +75,27 @@ void Engine::relay_send_indication(const ClientPath& path, const stun::Message& 
   // A present DONT-FRAGMENT has no value to be wrong in (§18.9).
   const bool dont_fragment =
       message.has(attribute::dont_fragment.type) && may_forbid_fragments(path.tuple, *peer);
-  relay_to_peer(relays, {*peer, *data, dont_fragment}, now, out);
+  relay_to_peer(relays, {.peer = *peer, .payload = *data, .dont_fragment = dont_fragment}, now,
+                out);
   if (relays.any().next) note_data_from(path, out);
 }
 
 // RFC 8656 §9: nothing goes to a peer without a permission, on channels neither.
 void Engine::relay_to_peer(const ClientRelays& relays, const ToPeer& data, Now now, Outbox& out) {
-  const auto& [peer, payload, dont_fragment] = data;
+  const auto& [peer, payload, dont_fragment, bound] = data;
   auto* const relay = relays.of(peer.address.family());
   if (relay == nullptr) return drop(Drop::wrong_family);
   if (relay->transport != RelayTransport::udp) return drop(Drop::no_allocation);
-  const auto* permission = relay->permission_for(peer.address, now);
+  auto* const permission = relay->permission_for(peer.address, now);
   if (permission == nullptr) return drop(Drop::no_permission);
   const auto owner = permission->here ? directory_.owner(peer) : std::nullopt;
   if (permission->live_relays_only && !owner) return drop(Drop::forbidden_peer);
+  // What a channel is bound to was judged then, and where the port is one of our relays' it is
+  // nobody's service.
+  if (!bound && !owner) {
+    if (!ports_.allow(RelayTransport::udp, peer.port)) return drop(Drop::forbidden_peer);
+    if (!admit_port(*relay, *permission, peer.port, now)) return drop(Drop::new_peer);
+  }
   if (!spend(*relay, Way::to_peer, payload.size(), now)) return drop(Drop::bandwidth);
 
   ++counters_.client_to_peer.packets;

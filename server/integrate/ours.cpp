@@ -140,7 +140,7 @@ void add_peers(const System& system, const Place& place, const Config& running,
   }
   if (missing.empty()) return;
   std::string text = "peers:\n  allow: " + listed(missing) + "\n";
-  if (system.media == Media::only_server) text += "  deny: [\"0.0.0.0/0\", \"::/0\"]\n";
+  if (system.media == Media::only_server) text += "  mode: media-server\n";
   entries.push_back({"peers", std::move(text)});
 }
 

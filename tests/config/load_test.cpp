@@ -166,8 +166,21 @@ TEST_CASE("every other setting reaches its place") {
   const auto config = good(R"(
 relay: {addresses: [10.0.0.5, 2001:db8::5], ports: 50000-50099}
 realm: example.org
-peers: {allow: 10.0.0.0/24, deny: [198.51.100.1-198.51.100.9]}
-limits: {allocations: 1, per_user: 2, per_client: 3, permissions: 4, channels: 5, connections: 6}
+peers:
+  mode: media-server
+  allow: 10.0.0.0/24
+  deny: [198.51.100.1-198.51.100.9]
+  allow_ports: [5060, 5000-5999]
+  deny_ports: 8443
+limits:
+  allocations: 1
+  per_user: 2
+  per_client: 3
+  permissions: 4
+  channels: 5
+  connections: 6
+  new_peers: 7
+  new_peers_per_client: 8
 lifetimes: {default: 90s, maximum: 2h, nonce: 5m, longest_credential: 7d}
 software: yuelao test
 metrics: "[::1]:9000"
@@ -184,6 +197,11 @@ state_directory: /var/lib/elsewhere
   CHECK(config.turn.realm == "example.org");
   CHECK(config.turn.peers.allow.at(0).contains(address("10.0.0.255")));
   CHECK(config.turn.peers.deny.at(0).contains(address("198.51.100.9")));
+  CHECK(config.turn.peers.mode == turn::PeerMode::media_server);
+  CHECK(config.turn.peers.allow_ports == std::vector<PortRange>{{5060, 5060}, {5000, 5999}});
+  CHECK(config.turn.peers.deny_ports == std::vector<PortRange>{{8443, 8443}});
+  CHECK(config.turn.limits.new_peers_per_allocation == 7);
+  CHECK(config.turn.limits.new_peers_per_prefix == 8);
   CHECK(config.turn.limits.allocations == 1);
   CHECK(config.turn.limits.allocations_per_user == 2);
   CHECK(config.turn.limits.allocations_per_prefix == 3);

@@ -108,6 +108,17 @@ TEST_CASE("a key said twice is refused where it stands again") {
   check_refused(rows);
 }
 
+TEST_CASE("rules for peers that cannot be meant are refused") {
+  constexpr Row rows[] = {
+      {"peers: {mode: sfu}", "1:15", "peer-to-peer"},
+      {"peers: {mode: media-server}", "1:15", "name the media servers in `peers.allow`"},
+      {"peers:\n  allow: []\n  mode: media-server", "3:9", "clients could reach nobody"},
+      {"peers: {deny_ports: [70000]}", "1:22", "is not a range of ports"},
+      {"peers: {allow_ports: 20-10}", "1:22", "is not a range of ports"},
+  };
+  check_refused(rows);
+}
+
 TEST_CASE("a value of the wrong type is refused") {
   constexpr Row rows[] = {
       {"realm: [a]", "1:8", "a single value belongs here, not a list"},

@@ -13,7 +13,7 @@ const password = 'e2e-password-of-alice';
 
 const list = (ranges) => `[${ranges.map((range) => `'${range}'`).join(', ')}]`;
 
-const configuration = ({addresses, files, allow, deny, drain, metrics, tls_port, more}) => `
+const configuration = ({addresses, files, allow, mode, drain, metrics, tls_port, more}) => `
 listen: [${addresses.flatMap((address) => {
   const host = address.includes(':') ? `[${address}]` : address;
   return [`'udp:${host}:3478'`, `'tcp:${host}:3478'`, `'tls:${host}:${tls_port}'`];
@@ -23,7 +23,7 @@ tls: {certificate: ${files.certificate}, key: ${files.key}}
 realm: e2e.test
 users: [{name: alice, password: ${password}}]
 secrets: [{value: ${secret}}]
-peers: {allow: ${list(allow)}, deny: ${list(deny)}}
+peers: {allow: ${list(allow)}, mode: ${mode}}
 metrics: ${metrics}
 drain_timeout: ${drain}
 ${more}
@@ -117,14 +117,14 @@ function add_integration(file, directory, argv) {
 }
 
 // Serves UDP, TCP and TLS on 3478 and TLS on `tls_port` of `addresses`. `files`: see issue().
-// `allow`: peers that the default policy would refuse; `deny`: those it would not. `more`: YAML.
+// `allow`: peers that the default policy would refuse; `mode`: whom clients reach. `more`: YAML.
 // `integrate`: see add_integration().
 export async function start_server({
-  space, addresses, directory, files, allow = [], deny = [], drain = '5s',
+  space, addresses, directory, files, allow = [], mode = 'peer-to-peer', drain = '5s',
   metrics = '127.0.0.1:9641', tls_port = 5349, more = '', integrate = [],
 }) {
   const file = join(directory, 'yuelao.yaml');
-  const text = configuration({addresses, files, allow, deny, drain, metrics, tls_port, more});
+  const text = configuration({addresses, files, allow, mode, drain, metrics, tls_port, more});
   writeFileSync(file, text, {mode: 0o600});
   const snippets = integrate.length > 0 ? add_integration(file, directory, integrate) : [];
   const server = new Server(space, file, metrics);

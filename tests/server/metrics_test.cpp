@@ -41,7 +41,7 @@ TEST_CASE("every shard counts, and every number is in its place") {
   CHECK(series[R"(yuelao_error_responses_total{code="438"})"] ==
         twice(counters.errors[turn::slot(stun::ErrorCode::stale_nonce)]));
   CHECK(series[R"(yuelao_drops_total{reason="malformed"})"] == twice(counters.drops.front()));
-  CHECK(series[R"(yuelao_drops_total{reason="response_budget"})"] == twice(counters.drops.back()));
+  CHECK(series[R"(yuelao_drops_total{reason="new_peer"})"] == twice(counters.drops.back()));
   CHECK(series[R"(yuelao_relayed_packets_total{direction="client_to_peer"})"] ==
         twice(counters.client_to_peer.packets));
   CHECK(series[R"(yuelao_relayed_bytes_total{direction="client_to_peer"})"] ==

@@ -28,7 +28,7 @@ ShardGroup::ShardGroup(const config::Config& config, unsigned shards,
     : directory_{config.turn.relay_addresses}, shared_{config, shards} {
   auto listeners = server::open_listeners(config.listen, shards);
   addresses_ = std::move(listeners.addresses);
-  const server::PortRange ports{config.relay.first_port, config.relay.last_port};
+  const PortRange ports{config.relay.first_port, config.relay.last_port};
   for (unsigned i = 0; i < shards; ++i) {
     auto& shard = shards_.emplace_back(std::make_unique<server::Shard>(
         config.turn, server::slice_of(ports, i, shards),

@@ -44,7 +44,7 @@ describe('BigBlueButton with its SFU beside the server', {timeout: 180_000}, () 
     const {directory} = network;
     const files = issue(directory, name);
     server = await start_server({
-      space, directory, files, addresses: [address], allow: [address], deny: ['0.0.0.0/0', '::/0'],
+      space, directory, files, addresses: [address], allow: [address], mode: 'media-server',
     });
     haproxy = await start_haproxy({space, directory, files});
     const launch = async (where, browser) => ({

@@ -17,7 +17,7 @@ SECRET = "bbb-secret"
 
 # turnserver.conf of a BigBlueButton denies everything but the machine itself.
 OWN_ONLY = {"secrets": [{"value": SECRET}],
-            "peers": {"allow": [SERVER[4]], "deny": ["0.0.0.0/0", "::/0"]}}
+            "peers": {"allow": [SERVER[4]], "mode": "media-server"}}
 ELSEWHERE = [CLIENT[4], PEER[4], "127.0.0.1", "8.8.8.8", "169.254.169.254"]
 
 

@@ -30,6 +30,20 @@ void meet_limits(Session& session) {
   CHECK(clients[0].channel_data(0x4001, payload.substr(0, 50)).size() == 1);
   for (auto& client : clients) end_allocation(client);
 
+  session.record.remark("New peers: so many addresses and ports of them; and ports of services");
+  session.options.limits = before;
+  session.options.limits.new_peers_per_allocation = 3;
+  session.reconfigure();
+  Client scanner{session[0], "203.0.112.14:1"};
+  scanner.allocate();
+  scanner.permit("192.0.77.1:1");
+  CHECK(scanner.send_data("192.0.77.1:1900", payload).empty());
+  CHECK(scanner.send_data("192.0.77.1:50001", payload).size() == 1);
+  CHECK(scanner.send_data("192.0.77.1:50002", payload).size() == 1);
+  CHECK(scanner.send_data("192.0.77.1:50003", payload).empty());
+  expect(508, scanner.request(Method::create_permission, to_peer("192.0.77.2:1")));
+  end_allocation(scanner);
+
   session.record.remark("Answers to strangers: so much at once, and more when time has passed");
   session.options.limits = before;
   session.options.limits.strangers = 100;

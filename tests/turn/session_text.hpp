@@ -83,6 +83,9 @@ template <>
 inline constexpr auto words_of<Notice::Event> = std::to_array<std::string_view>(
     {"allocation-created", "allocation-deleted", "allocation-expired", "allocation-moved"});
 template <>
+inline constexpr auto words_of<PeerMode> =
+    std::to_array<std::string_view>({"peer-to-peer", "media-server"});
+template <>
 inline constexpr auto words_of<bool> = std::to_array<std::string_view>({"no", "yes"});
 
 // Throws std::invalid_argument.

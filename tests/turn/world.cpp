@@ -25,7 +25,8 @@ Options default_options() {
   options.relay_addresses = {{address("198.51.100.1"), address("198.51.100.1")},
                              {address("2001:470:1::1"), address("2001:470:1::1")}};
   options.peers.own_addresses = {address("198.51.100.1"), address("2001:470:1::1")};
-  options.limits.strangers = unlimited;  // tests ask more than clients do
+  options.peers.allow_ports = {{1, 1023}};  // tests' peers have short ones
+  options.limits.strangers = unlimited;     // tests ask more than clients do
   return options;
 }
 

@@ -1,4 +1,4 @@
-#include "protocol/turn/response_budget.hpp"
+#include "protocol/turn/prefix_budget.hpp"
 
 #include <bit>
 
@@ -19,13 +19,13 @@ std::uint64_t derived(std::uint64_t seed, std::uint64_t count) {
 
 }  // namespace
 
-bool ResponseBudget::spend(const IpAddress& client, std::size_t octets, Bandwidth rate,
-                           SteadyTime now) {
-  return rate == unlimited || cells_[cell_of(client)].take(octets, rate, now, burst);
+bool PrefixBudget::spend(const IpAddress& client, std::size_t amount, Bandwidth rate,
+                         SteadyTime now) {
+  return rate == unlimited || cells_[cell_of(client)].take(amount, rate, now, burst_);
 }
 
 // Multilinear hashing: whoever does not know the keys cannot choose two prefixes of one cell.
-std::size_t ResponseBudget::cell_of(const IpAddress& client) const {
+std::size_t PrefixBudget::cell_of(const IpAddress& client) const {
   const auto prefix = client_prefix(client);
   std::uint64_t hash = derived(seed_, 0);
   std::uint64_t number = prefix.octets().size();
