@@ -123,6 +123,8 @@ struct Config {
   CredentialService credentials;
   // TCP, TLS and DTLS clients: connections at the same time, over all shards.
   std::uint32_t connections = 10'000;
+  // Of one IPv4 address or IPv6 /64; 0: no limit.
+  std::uint32_t connections_per_client = 1'000;
   // Prometheus and health checks over HTTP; unset: off.
   std::optional<Endpoint> metrics = Endpoint::parse("127.0.0.1:9641");
   Log log;

@@ -296,6 +296,11 @@ constexpr std::array all_settings{
             [](E element, D draft) {
               return assign(read_number(element, allocations), draft.config.connections);
             }},
+    Setting{"limits.connections_per_client",
+            [](E element, D draft) {
+              return assign(read_number(element, number_or_unlimited),
+                            draft.config.connections_per_client);
+            }},
     Setting{"tcp_relays.enabled",
             [](E element, D draft) { return read_switch(element, draft.config.turn.tcp_relays); }},
     Setting{"tcp_relays.connections",

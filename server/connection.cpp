@@ -76,12 +76,18 @@ asio::awaitable<void> Connection::say_goodbye() {
 void Connection::close() {
   Error ignored;
   socket_.close(ignored);
+  place_ = {};
 }
 
 Arrival Connection::depart(const FiveTuple& tuple, std::vector<std::byte> received) {
   if (tls_) decrypt_rest(received);
   Error ignored;
-  return {FileDescriptor{socket_.release(ignored)}, std::move(tls_), tuple, std::move(received)};
+  return {FileDescriptor{socket_.release(ignored)},
+          std::move(tls_),
+          tuple,
+          std::move(received),
+          {},
+          std::move(place_)};
 }
 
 // The session must not look into `wire_` any more. Less than a record's worth is left.

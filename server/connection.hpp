@@ -9,6 +9,7 @@
 
 #include "protocol/bytes.hpp"
 #include "protocol/endpoint.hpp"
+#include "server/connection_limit.hpp"
 #include "server/file_descriptor.hpp"
 #include "server/tls_context.hpp"
 #include "server/tls_session.hpp"
@@ -24,6 +25,7 @@ struct Arrival {
   std::vector<std::byte> received;
   // For the client, as it goes on the wire: of one that comes from another shard.
   std::vector<std::byte> unwritten{};
+  ConnectionLimit::Place place{};
 };
 
 // A connection at the entrance: a TCP socket of Asio's, and the TLS over it once that has
@@ -33,7 +35,8 @@ class Connection {
   using Socket = boost::asio::ip::tcp::socket;
   using Error = boost::system::error_code;
 
-  explicit Connection(Socket accepted) : socket_{std::move(accepted)} {}
+  Connection(Socket accepted, ConnectionLimit::Place place)
+      : socket_{std::move(accepted)}, place_{std::move(place)} {}
 
   Socket& socket() { return socket_; }
   bool encrypted() const { return tls_ != nullptr; }
@@ -64,6 +67,7 @@ class Connection {
   void decrypt_rest(std::vector<std::byte>& received);
 
   Socket socket_;
+  ConnectionLimit::Place place_;
   std::unique_ptr<TlsSession> tls_;
   std::vector<std::byte> wire_;  // what `tls_` was given last
 };

@@ -40,7 +40,8 @@ StreamEnd::Parts peer_parts(FileDescriptor& peer) {
 
 DataConnection::DataConnection(turn::ConnectionId id, Arrival client, FileDescriptor peer,
                                Poller& poller, StreamBuffers& buffers)
-    : client_{{client_parts(client), turn::SocketRef::client_data(id), poller, buffers},
+    : place_{std::move(client.place)},
+      client_{{client_parts(client), turn::SocketRef::client_data(id), poller, buffers},
               &turn::Counters::tcp_client_to_peer_bytes},
       peer_{{peer_parts(peer), turn::SocketRef::peer(id), poller, buffers},
             &turn::Counters::tcp_peer_to_client_bytes},

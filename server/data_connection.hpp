@@ -41,6 +41,7 @@ class DataConnection {
   bool resume(Side& from, const Side& to);
   bool over() const;
 
+  ConnectionLimit::Place place_;
   Side client_;
   Side peer_;
   std::vector<std::byte> first_;  // of the client's

@@ -71,9 +71,7 @@ void DtlsClients::greet(const Origin& origin, const DtlsSession::Hello& hello, D
 void DtlsClients::begin(const Origin& origin, const edge::HelloRandom& hello) {
   auto* client = client_at(origin.tuple);
   if (client != nullptr && began_with(*client, hello)) return drop(turn::Drop::still_opening);
-  // One that replaces another of the same client takes no room.
-  const bool room = coming_ < coming_limit || (client != nullptr && client->coming);
-  auto next_greeter = room ? make_session() : nullptr;
+  auto next_greeter = make_session();
   if (client != nullptr && next_greeter) forget_coming(*client);
   if (client == nullptr && next_greeter) client = admit(origin);
   if (client == nullptr || !next_greeter) {
@@ -83,12 +81,21 @@ void DtlsClients::begin(const Origin& origin, const edge::HelloRandom& hello) {
   ++around_.meters.associations_accepted;
   const auto index = by_tuple_.at(origin.tuple);
   client->coming = {SocketRef::association(index, ++slots_[index].generation), hello};
-  ++coming_;
   around_.handshakes.begin(client->coming->ref, std::exchange(greeter_, std::move(next_greeter)));
+  const auto crowded_out = coming_.add(index, client->place.prefix());
+  if (!crowded_out) return;
+  ++around_.meters.associations_crowded_out;
+  auto& leaves = *slots_[*crowded_out].client;
+  forget_coming(leaves);
+  forget_if_nothing(leaves);
 }
 
 DtlsClient* DtlsClients::admit(const Origin& origin) {
-  return around_.connections.admit() ? &place(origin) : nullptr;
+  auto room = around_.connections.admit(origin.tuple.client.address);
+  if (!room) return nullptr;
+  auto& client = place(origin);
+  client.place = std::move(room);
+  return &client;
 }
 
 DtlsClient& DtlsClients::place(const Origin& origin) {
@@ -115,7 +122,7 @@ DtlsClients::Change DtlsClients::on_news(DtlsHandshakes::News news, DtlsOutbox& 
   out.address(client->route());
   if (!news.failed && !news.session) return change;
   const auto came = *std::exchange(client->coming, std::nullopt);
-  --coming_;
+  coming_.remove(client->path.socket.index);
   if (news.session) {
     if (client->session) change.ended = client->path;
     client->session = std::move(news.session);
@@ -133,7 +140,8 @@ DtlsArrival DtlsClients::depart(DtlsClient& client) {
                       .listener = client.listener,
                       .session = std::move(client.session),
                       .hello = client.hello,
-                      .messages = std::move(client.taken_along)};
+                      .messages = std::move(client.taken_along),
+                      .place = std::move(client.place)};
   remove(client);
   return arrival;
 }
@@ -143,9 +151,9 @@ DtlsClients::Change DtlsClients::adopt(DtlsArrival arrival) {
   auto* client = client_at(arrival.tuple);
   if (client == nullptr) {
     client = &place({arrival.listener, arrival.tuple});
-  } else {
-    around_.connections.release();
-    if (client->session) change.ended = client->path;
+    client->place = std::move(arrival.place);
+  } else if (client->session) {
+    change.ended = client->path;
   }
   const auto index = client->path.socket.index;
   client->path.socket = SocketRef::association(index, ++slots_[index].generation);
@@ -175,7 +183,6 @@ void DtlsClients::end(DtlsClient& client) {
 void DtlsClients::forget_if_nothing(const DtlsClient& client) {
   if (client.session || client.coming) return;
   remove(client);
-  around_.connections.release();
 }
 
 void DtlsClients::remove(const DtlsClient& client) {
@@ -189,7 +196,7 @@ void DtlsClients::forget_coming(DtlsClient& client) {
   if (!client.coming) return;
   around_.handshakes.abandon(client.coming->ref);
   client.coming.reset();
-  --coming_;
+  coming_.remove(client.path.socket.index);
 }
 
 void DtlsClients::advance(SteadyTime now) {

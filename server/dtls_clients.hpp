@@ -12,6 +12,7 @@
 #include "protocol/now.hpp"
 #include "protocol/turn/counters.hpp"
 #include "protocol/turn/socket_ref.hpp"
+#include "server/arrival_order.hpp"
 #include "server/connection_limit.hpp"
 #include "server/dtls_cookies.hpp"
 #include "server/dtls_handshakes.hpp"
@@ -35,6 +36,8 @@ struct DtlsClient {
   };
   std::optional<Coming> coming;
 
+  ConnectionLimit::Place place;
+
   // Where its datagrams go.
   DtlsOutbox::Route route() const {
     return {listener, path.tuple.server.address, path.tuple.client};
@@ -55,6 +58,7 @@ struct DtlsArrival {
   std::unique_ptr<DtlsSession> session;
   edge::HelloRandom hello{};
   std::vector<std::vector<std::byte>> messages;  // decrypted, and nobody has decided on them
+  ConnectionLimit::Place place;
 };
 
 // The DTLS clients of one shard, found by their five-tuple or by the number the engine knows
@@ -89,8 +93,7 @@ class DtlsClients {
     std::optional<turn::ClientPath> ended;  // and another one is not any more
   };
   Change on_news(DtlsHandshakes::News news, DtlsOutbox& out);
-  // Gives away the association that is up; a handshake beside it is forgotten. It counts as a
-  // connection all the while.
+  // Gives away the association that is up; a handshake beside it is forgotten.
   DtlsArrival depart(DtlsClient& client);
   // One that another shard gave away.
   Change adopt(DtlsArrival arrival);
@@ -115,10 +118,6 @@ class DtlsClients {
   }
 
  private:
-  // Handshakes at the same time. Each may take ten seconds, and they share a thread: with more of
-  // them none would be done in time.
-  static constexpr std::size_t coming_limit = 1024;
-
   struct Slot {
     std::uint32_t generation = 0;
     std::unique_ptr<DtlsClient> client;
@@ -142,7 +141,9 @@ class DtlsClients {
   boost::unordered_flat_map<FiveTuple, std::uint32_t> by_tuple_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_;
-  std::size_t coming_ = 0;
+  // Handshakes under way, by slot. Each may take ten seconds, and they share a thread: with more of
+  // them none would be done in time.
+  ArrivalOrder<std::uint32_t> coming_;
 };
 
 }  // namespace yuelao::server

@@ -32,12 +32,13 @@ std::shared_ptr<T> take(std::vector<std::shared_ptr<T>>& all, const T& one) {
   return nullptr;
 }
 
-// Closes those whose time is up; how many.
-template <class T>
-std::size_t close_some(std::vector<std::shared_ptr<T>>& all, SteadyTime time) {
-  return std::erase_if(all, [time](const auto& one) {
+// Closes those whose time is up, and says so.
+template <class T, class Closed>
+void close_some(std::vector<std::shared_ptr<T>>& all, SteadyTime time, Closed closed) {
+  std::erase_if(all, [&](const auto& one) {
     if (time < one->deadline) return false;
     one->close();
+    closed(*one);
     return true;
   });
 }
@@ -92,29 +93,42 @@ void Entrance::meters(std::function<void(const EntranceMeters&)> answer) {
 }
 
 void Entrance::accept(Connection::Socket socket, Transport listener) {
+  const auto tuple = ends_of(socket);
+  if (!tuple) return;
   const bool tls_missing = listener == Transport::tls && !settings_->tls;
-  if (tls_missing || !connections_.admit()) {
+  auto place = tls_missing ? ConnectionLimit::Place{} : connections_.admit(tuple->client.address);
+  if (!place) {
     ++meters_.connections_refused;
     return;
   }
   ++meters_.connections_accepted;
-  auto& door = doors_.emplace_back(
-      std::make_shared<FrontDoor>(std::move(socket), listener, settings_, meters_,
-                                  [this](FrontDoor& decided, FrontDoor::Outcome outcome) {
-                                    on_decided(decided, std::move(outcome));
-                                  }));
+  const auto prefix = place.prefix();
+  const auto door = std::make_shared<FrontDoor>(
+      FrontDoor::Visitor{std::move(socket), listener, *tuple, std::move(place)}, settings_, meters_,
+      [this](FrontDoor& decided, FrontDoor::Outcome outcome) {
+        on_decided(decided, std::move(outcome));
+      });
   door->deadline = now() + arrival_time;
+  doors_.push_back(door);
+  if (const auto crowded_out = arrivals_.add(door.get(), prefix)) {
+    ++meters_.connections_crowded_out;
+    take_door(**crowded_out)->close();
+  }
   door->open();
 }
 
+std::shared_ptr<FrontDoor> Entrance::take_door(const FrontDoor& door) {
+  arrivals_.remove(&door);
+  return take(doors_, door);
+}
+
 void Entrance::on_decided(FrontDoor& door, FrontDoor::Outcome outcome) {
-  const auto taken = take(doors_, door);
+  const auto taken = take_door(door);
   if (auto* const arrival = std::get_if<Arrival>(&outcome)) return arrived_(std::move(*arrival));
   if (auto* const visit = std::get_if<FrontDoor::WebVisit>(&outcome)) {
     return on_visit(std::move(*visit));
   }
   taken->close();
-  connections_.release();
 }
 
 void Entrance::on_visit(FrontDoor::WebVisit visit) {
@@ -128,7 +142,6 @@ void Entrance::on_visit(FrontDoor::WebVisit visit) {
 void Entrance::on_tunnel_ended(Tunnel& tunnel, Tunnel::Ending ending) {
   const auto taken = take(tunnels_, tunnel);
   taken->close();
-  connections_.release();
   if (ending == Tunnel::Ending::unreachable) count_unreachable();
 }
 
@@ -150,8 +163,8 @@ void Entrance::watch_the_clock() {
 }
 
 void Entrance::close_overdue(SteadyTime time) {
-  auto closed = close_some(doors_, time) + close_some(tunnels_, time);
-  for (; closed > 0; --closed) connections_.release();
+  close_some(doors_, time, [this](const FrontDoor& door) { arrivals_.remove(&door); });
+  close_some(tunnels_, time, [](const Tunnel&) {});
 }
 
 }  // namespace yuelao::server

@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "protocol/now.hpp"
+#include "server/arrival_order.hpp"
 #include "server/connection_limit.hpp"
 #include "server/dtls_handshakes.hpp"
 #include "server/front_door.hpp"
@@ -22,8 +23,7 @@ namespace yuelao::server {
 // own, because a TLS handshake takes as long as a hundred packets, which would wait for it.
 class Entrance {
  public:
-  // Told of a TURN client, on the entrance's thread. Its place in the connection limit goes
-  // with it.
+  // Told of a TURN client, on the entrance's thread.
   using Arrived = std::function<void(Arrival arrival)>;
 
   // The limit outlives this.
@@ -45,6 +45,7 @@ class Entrance {
 
  private:
   void accept(Connection::Socket socket, Transport listener);
+  std::shared_ptr<FrontDoor> take_door(const FrontDoor& door);
   void on_decided(FrontDoor& door, FrontDoor::Outcome outcome);
   void on_visit(FrontDoor::WebVisit visit);
   void on_tunnel_ended(Tunnel& tunnel, Tunnel::Ending ending);
@@ -60,6 +61,7 @@ class Entrance {
   std::shared_ptr<const StreamSettings> settings_ = std::make_shared<StreamSettings>();
   std::vector<std::unique_ptr<StreamListener>> listeners_;
   std::vector<std::shared_ptr<FrontDoor>> doors_;
+  ArrivalOrder<const FrontDoor*> arrivals_;  // at the doors
   std::vector<std::shared_ptr<Tunnel>> tunnels_;
   DtlsHandshakes handshakes_;
   boost::asio::steady_timer clock_{io_};

@@ -64,14 +64,26 @@ bool certified(const TlsContext& tls, const std::string& name) {
 
 }  // namespace
 
-FrontDoor::FrontDoor(Socket socket, Transport listener,
-                     std::shared_ptr<const StreamSettings> settings, EntranceMeters& meters,
-                     Decided decided)
-    : connection_{std::make_unique<Connection>(std::move(socket))},
-      listener_{listener},
+std::optional<FiveTuple> ends_of(const Socket& socket) {
+  Error error;
+  const auto client = socket.remote_endpoint(error);
+  if (error) return std::nullopt;
+  const auto server = socket.local_endpoint(error);
+  if (error) return std::nullopt;
+  return FiveTuple{Transport::tcp, from_asio(client), from_asio(server)};
+}
+
+FrontDoor::FrontDoor(Visitor visitor, std::shared_ptr<const StreamSettings> settings,
+                     EntranceMeters& meters, Decided decided)
+    : connection_{std::make_unique<Connection>(std::move(visitor.socket),
+                                               std::move(visitor.place))},
+      listener_{visitor.listener},
       settings_{std::move(settings)},
       meters_{meters},
-      decided_{std::move(decided)} {}
+      decided_{std::move(decided)},
+      tuple_{visitor.tuple} {
+  tune(connection_->socket());
+}
 
 void FrontDoor::open() {
   asio::co_spawn(connection_->socket().get_executor(), run(), asio::detached);
@@ -89,7 +101,6 @@ asio::awaitable<void> FrontDoor::run() {
 }
 
 asio::awaitable<FrontDoor::Outcome> FrontDoor::decide() {
-  if (!name_ends()) co_return Left{};
   if (from_proxy()) {
     const bool understood = co_await take_proxy_header();
     if (!understood) co_return Left{};
@@ -189,18 +200,6 @@ asio::awaitable<bool> FrontDoor::read_more() {
     if (error == asio::error::would_block || error == asio::error::interrupted) continue;
     co_return !error;
   }
-}
-
-// False when the client has gone already.
-bool FrontDoor::name_ends() {
-  Error error;
-  const auto client = connection_->socket().remote_endpoint(error);
-  if (error) return false;
-  const auto server = connection_->socket().local_endpoint(error);
-  if (error) return false;
-  tune(connection_->socket());
-  tuple_ = {Transport::tcp, from_asio(client), from_asio(server)};
-  return true;
 }
 
 bool FrontDoor::from_proxy() const {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -15,6 +16,9 @@
 #include "server/stream_settings.hpp"
 
 namespace yuelao::server {
+
+// The ends of a connection; empty when its client has gone already.
+std::optional<FiveTuple> ends_of(const Connection::Socket& socket);
 
 // One connection that was just accepted, until it is known who is to answer it. In this
 // order: a PROXY header, where a proxy in `proxies` is at the other end; TLS or not, by the
@@ -41,9 +45,14 @@ class FrontDoor : public std::enable_shared_from_this<FrontDoor> {
   // Called once, on the thread of the socket, unless close() came first.
   using Decided = std::function<void(FrontDoor& door, Outcome outcome)>;
 
+  struct Visitor {
+    Connection::Socket socket;
+    Transport listener;
+    FiveTuple tuple;  // of the connection, be it a proxy's
+    ConnectionLimit::Place place;
+  };
   // `meters` outlives this.
-  FrontDoor(Connection::Socket socket, Transport listener,
-            std::shared_ptr<const StreamSettings> settings, EntranceMeters& meters,
+  FrontDoor(Visitor visitor, std::shared_ptr<const StreamSettings> settings, EntranceMeters& meters,
             Decided decided);
 
   void open();
@@ -61,7 +70,6 @@ class FrontDoor : public std::enable_shared_from_this<FrontDoor> {
   boost::asio::awaitable<bool> read_decrypted();
   boost::asio::awaitable<bool> read_more();
 
-  bool name_ends();
   bool from_proxy() const;
   bool shared() const;
   edge::NameOwner owner_of(const std::string& name) const;

@@ -15,12 +15,13 @@ inline constexpr std::array<double, 10> round_bounds = {1e-5, 2.5e-5, 5e-5, 1e-4
 // What a shard's entrance counts, by itself on its own thread.
 struct EntranceMeters {
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;    // over the limit, or no descriptor left
-  std::uint64_t connections_open = 0;       // gauge
-  std::uint64_t proxy_headers_refused = 0;  // malformed or too long, from a listed proxy
-  std::uint64_t web_passed = 0;             // to the web server as they came
-  std::uint64_t web_decrypted = 0;          // to the web server's plain port
-  std::uint64_t web_unreachable = 0;        // and it did not answer
+  std::uint64_t connections_refused = 0;      // over the limit, or no descriptor left
+  std::uint64_t connections_crowded_out = 0;  // by newer ones, before it was known whose they are
+  std::uint64_t connections_open = 0;         // gauge
+  std::uint64_t proxy_headers_refused = 0;    // malformed or too long, from a listed proxy
+  std::uint64_t web_passed = 0;               // to the web server as they came
+  std::uint64_t web_decrypted = 0;            // to the web server's plain port
+  std::uint64_t web_unreachable = 0;          // and it did not answer
   std::uint64_t tls_handshakes_succeeded = 0;
   std::uint64_t tls_handshakes_failed = 0;
   std::uint64_t dtls_handshakes_succeeded = 0;
@@ -32,6 +33,7 @@ struct EntranceMeters {
 struct Meters : EntranceMeters {
   std::uint64_t dtls_challenges = 0;  // HelloVerifyRequests
   std::uint64_t associations_accepted = 0;
+  std::uint64_t associations_crowded_out = 0;                   // during the handshake
   std::uint64_t associations_refused = 0;                       // over a limit
   std::uint64_t receive_overflows = 0;                          // SO_RXQ_OVFL, over all sockets
   std::array<std::uint64_t, round_bounds.size() + 1> rounds{};  // not cumulative

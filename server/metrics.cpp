@@ -197,9 +197,13 @@ void add_connections(Families& families, Shards shards) {
   const auto refused = [](const auto& s) {
     return s.meters.connections_refused + s.meters.associations_refused;
   };
+  const auto crowded_out = [](const auto& s) {
+    return s.meters.connections_crowded_out + s.meters.associations_crowded_out;
+  };
   families.counter("yuelao_connections_total", "TCP, TLS and DTLS client connections by outcome.")
       .value(total(shards, accepted), {{"outcome", "accepted"}})
-      .value(total(shards, refused), {{"outcome", "refused"}});
+      .value(total(shards, refused), {{"outcome", "refused"}})
+      .value(total(shards, crowded_out), {{"outcome", "crowded_out"}});
   families
       .counter("yuelao_web_connections_total",
                "Connections on a shared port that went to the web server.")

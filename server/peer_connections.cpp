@@ -69,13 +69,11 @@ std::vector<turn::ConnectionId> PeerConnections::overdue(Now now) const {
   return ids;
 }
 
-PeerConnections::Closed PeerConnections::close(turn::ConnectionId id) {
+void PeerConnections::close(turn::ConnectionId id) {
   const auto found = entries_.find(id);
-  if (found == entries_.end()) return Closed::nothing;
-  const bool both = found->second.data != nullptr;
-  if (both) --bound_count_;
+  if (found == entries_.end()) return;
+  if (found->second.data) --bound_count_;
   entries_.erase(found);
-  return both ? Closed::both_sides : Closed::peer;
 }
 
 }  // namespace yuelao::server

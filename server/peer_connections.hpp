@@ -44,8 +44,8 @@ class PeerConnections {
   std::size_t bound_count() const { return bound_count_; }
   std::vector<turn::ConnectionId> overdue(Now now) const;
 
-  enum class Closed : std::uint8_t { nothing, peer, both_sides };
-  Closed close(turn::ConnectionId id);
+  // With its client's side, where one is bound.
+  void close(turn::ConnectionId id);
 
  private:
   struct Entry {

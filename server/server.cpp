@@ -277,7 +277,7 @@ std::expected<std::string, std::string> Server::State::apply(
   config = *std::move(fresh);
   set_up_log(config.log);
   shared.quota.set_limits(config.turn.limits);
-  shared.connections.set(config.connections);
+  shared.connections.set(connection_bounds(config));
   for (const auto& shard : shards) shard->reconfigure(served_options(), stream_settings());
   readdress(std::move(addresses), std::move(own));
   if (address_watch) address_watch->look_every(config.address_check);

@@ -345,7 +345,7 @@ void Shard::on_arrival(Arrival arrival) {
   const Now now = read_clock();
   const auto received = std::move(arrival.received);
   const auto client = streams_.add(std::move(arrival));
-  if (!client) return connections_.release();
+  if (!client) return;
   (*client)->deadline = now.steady + opening_time;
   // What another shard had for it.
   if (!(*client)->write()) return end_stream((*client)->path().socket, now);
@@ -359,7 +359,6 @@ void Shard::end_stream(SocketRef ref, Now now) {
   make_room();
   engine_.on_client_closed(client->path(), now, outbox_);
   streams_.remove(ref);
-  connections_.release();
 }
 
 }  // namespace yuelao::server

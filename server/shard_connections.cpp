@@ -69,9 +69,7 @@ void Shard::end_connection(turn::ConnectionId id) {
   close_connection(id);
 }
 
-void Shard::close_connection(turn::ConnectionId id) {
-  if (peers_.close(id) == PeerConnections::Closed::both_sides) connections_.release();
-}
+void Shard::close_connection(turn::ConnectionId id) { peers_.close(id); }
 
 void Shard::carry_out(const turn::ConnectPeer& command, Now now) {
   const auto* const relay = relays_.find_listening(command.relay);
@@ -99,7 +97,6 @@ void Shard::carry_out(const turn::BindPeer& command, Now) {
   auto arrival = client->depart();
   streams_.remove(command.stream);
   auto* const data = peers_.bind(command.id, arrival);
-  if (data == nullptr) connections_.release();
   if (data == nullptr || !data->start(engine_.counters())) end_connection(command.id);
 }
 

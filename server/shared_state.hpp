@@ -13,12 +13,16 @@
 
 namespace yuelao::server {
 
+inline ConnectionLimit::Bounds connection_bounds(const config::Config& config) {
+  return {config.connections, config.connections_per_client, config.proxies};
+}
+
 // What the shards of one server have in common. Each part is for all threads.
 struct SharedState {
   SharedState(const config::Config& config, std::size_t count)
       : shards{count},
         quota{config.turn.limits},
-        connections{config.connections},
+        connections{connection_bounds(config)},
         mailboxes{count},
         reservations{count},
         bandwidth{count} {}

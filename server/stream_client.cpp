@@ -18,7 +18,10 @@ StreamEnd::Parts parts_of(Arrival& arrival) {
 
 StreamClient::StreamClient(Arrival arrival, turn::SocketRef ref, Poller& poller,
                            StreamBuffers& buffers)
-    : buffers_{buffers}, end_{parts_of(arrival), ref, poller, buffers}, path_{ref, arrival.tuple} {}
+    : buffers_{buffers},
+      end_{parts_of(arrival), ref, poller, buffers},
+      path_{ref, arrival.tuple},
+      place_{std::move(arrival.place)} {}
 
 StreamClient::~StreamClient() { buffers_.give_back(kept_); }
 
@@ -57,8 +60,8 @@ StreamClient::Queued StreamClient::queue(const turn::Send& send) {
 
 Arrival StreamClient::depart() {
   auto [socket, tls, unwritten] = end_.depart();
-  return {std::move(socket), std::move(tls), path_.tuple, std::exchange(kept_, {}),
-          std::move(unwritten)};
+  return {std::move(socket),        std::move(tls),       path_.tuple,
+          std::exchange(kept_, {}), std::move(unwritten), std::move(place_)};
 }
 
 }  // namespace yuelao::server

@@ -64,6 +64,7 @@ class StreamClient {
   StreamBuffers& buffers_;
   StreamEnd end_;
   turn::ClientPath path_;
+  ConnectionLimit::Place place_;
   std::vector<std::byte> kept_;  // of a message that is not whole
 };
 

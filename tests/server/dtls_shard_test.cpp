@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
+#include "server/arrival_order.hpp"
 #include "server/dtls_session.hpp"
 #include "tests/server/certificate.hpp"
 #include "tests/server/dtls_wire.hpp"
@@ -127,6 +129,30 @@ TEST_CASE("who has not shown to be at its address costs nothing and gets no more
   CHECK(snapshot.meters.dtls_challenges == 200);
   CHECK(snapshot.meters.associations_accepted == 0);
   CHECK(snapshot.meters.connections_open == 0);
+}
+
+TEST_CASE("handshakes that nobody goes on with make room for newer ones") {
+  World world;
+  constexpr auto most = ArrivalOrder<std::uint32_t>::most_of_prefix;
+  DtlsWire earlier{loopback, world.group.dtls()};
+  REQUIRE(earlier.connected());
+  std::vector<UdpWire> strangers;
+  for (std::size_t i = 0; i < most + 5; ++i) {
+    auto& stranger = strangers.emplace_back(loopback, world.group.dtls());
+    DtlsEnd end;
+    SSL_do_handshake(end.ssl());
+    stranger.send(end.said().at(0));
+    end.hear(stranger.receive().value());  // the cookie
+    SSL_do_handshake(end.ssl());
+    stranger.send(end.said().at(0));
+    REQUIRE(stranger.receive().has_value());
+  }
+  CHECK(world.group.snapshot().meters.associations_crowded_out == 5);
+  // Who goes on at once gets through, and who was there before is not touched.
+  DtlsWire wire{loopback, world.group.dtls()};
+  REQUIRE(wire.connected());
+  CHECK(TurnClient(wire, "", "").binding().has_value());
+  CHECK(TurnClient(earlier, "", "").binding().has_value());
 }
 
 TEST_CASE("what belongs to no association is dropped and counted") {

@@ -38,7 +38,8 @@ inline std::vector<ShardSnapshot> sample_shards() {
   auto& meters = shard.meters;
   for (auto* meter :
        {&meters.receive_overflows, &meters.connections_accepted, &meters.connections_refused,
-        &meters.connections_open, &meters.tls_handshakes_succeeded, &meters.tls_handshakes_failed,
+        &meters.connections_crowded_out, &meters.associations_crowded_out, &meters.connections_open,
+        &meters.tls_handshakes_succeeded, &meters.tls_handshakes_failed,
         &meters.dtls_handshakes_succeeded, &meters.dtls_handshakes_failed, &meters.dtls_challenges,
         &meters.associations_accepted, &meters.associations_refused}) {
     *meter = next++;

@@ -86,6 +86,8 @@ TEST_CASE("every shard counts, and every number is in its place") {
   CHECK(series["yuelao_open_connections"] == twice(meters.connections_open));
   CHECK(series[R"(yuelao_connections_total{outcome="accepted"})"] ==
         twice(meters.connections_accepted + meters.associations_accepted));
+  CHECK(series[R"(yuelao_connections_total{outcome="crowded_out"})"] ==
+        twice(meters.connections_crowded_out + meters.associations_crowded_out));
   CHECK(series[R"(yuelao_connections_total{outcome="refused"})"] ==
         twice(meters.connections_refused + meters.associations_refused));
   CHECK(series[R"(yuelao_tls_handshakes_total{transport="tls",result="success"})"] ==

@@ -117,6 +117,20 @@ TEST_CASE("a channel counts once, and what goes over it not at all") {
   CHECK(channel(client, 3, at_port(50003)) == 0);
 }
 
+TEST_CASE("channels to many ports of one address stay what they are") {
+  World world{guarded(20)};
+  Client client{world, "203.0.112.9:1"};
+  client.allocate();
+  for (int i = 0; i < 20; ++i) CHECK(channel(client, i, at_port(50000 + i)) == 0);
+  for (int i = 0; i < 20; ++i) {
+    const auto number = static_cast<std::uint16_t>(0x4000 + i);
+    CHECK(client.channel_data(number, "data").size() == 1);
+  }
+  // To keep one is to begin nothing.
+  CHECK(channel(client, 0, at_port(50000)) == 0);
+  CHECK(channel(client, 20, at_port(50020)) == 508);
+}
+
 TEST_CASE("each Connect counts") {
   World world{guarded(2)};
   Client client{world, "203.0.112.9:1", Transport::tcp};
