@@ -1,5 +1,5 @@
 # A fault in memory is to end the process and not to be of use to whoever found it: for what is
-# optimised and runs on the Internet (the release preset). tests/support/hardened.py looks for each.
+# optimised and runs on the Internet (the release preset). tests/hardening looks for each.
 option(YUELAO_HARDENING "Compile and link for an exposed server" OFF)
 if(NOT YUELAO_HARDENING)
   return()

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "server/memory_reserve.hpp"
+
 namespace yuelao::server {
 
 ConnectionLimit::Place ConnectionLimit::admit(const IpAddress& client) {
+  if (memory_reserve::used()) return {};
   const std::scoped_lock lock{mutex_};
   if (open_ >= bounds_.all) return {};
   const bool proxy = std::ranges::any_of(

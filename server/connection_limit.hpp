@@ -55,8 +55,8 @@ class ConnectionLimit {
 
   explicit ConnectionLimit(Bounds bounds) : bounds_{std::move(bounds)} {}
 
-  // An empty one where there is no room. `client` is who is at the other end of the connection, be
-  // it a proxy.
+  // An empty one where there is no room, or no memory. `client` is who is at the other end of the
+  // connection, be it a proxy.
   Place admit(const IpAddress& client);
   // For new ones; those that are open stay.
   void set(Bounds bounds);

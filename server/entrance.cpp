@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 
 #include "server/log.hpp"
+#include "server/memory_reserve.hpp"
 
 namespace yuelao::server {
 namespace {
@@ -157,6 +158,7 @@ void Entrance::watch_the_clock() {
   clock_.async_wait([this](boost::system::error_code error) {
     if (error) return;
     close_overdue(now());
+    memory_reserve::look_after();
     if (settings_->tls) settings_->tls->tickets.advance(now());
     watch_the_clock();
   });

@@ -19,6 +19,7 @@
 #include "server/background.hpp"
 #include "server/credential_service.hpp"
 #include "server/log.hpp"
+#include "server/memory_reserve.hpp"
 #include "server/process.hpp"
 #include "server/random.hpp"
 #include "server/reload.hpp"
@@ -375,6 +376,7 @@ void Server::State::end() {
 
 Server::Server(const config::Config& config, Reload reload, Locate locate) {
   prepare_process();
+  memory_reserve::set_aside();
   require_md5();
   state_ = std::make_unique<State>(config, std::move(reload), std::move(locate));
 }

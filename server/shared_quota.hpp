@@ -3,15 +3,18 @@
 #include <mutex>
 
 #include "protocol/turn/quota.hpp"
+#include "server/memory_reserve.hpp"
 
 namespace yuelao::server {
 
-// One ledger for all shards. Asked once an allocation or connection, so a mutex is cheap enough.
+// One ledger for all shards, which is full where no memory is left. Asked once an allocation or
+// connection, so a mutex is cheap enough.
 class SharedQuota final : public turn::Quota {
  public:
   explicit SharedQuota(const turn::Limits& limits) : ledger_{limits} {}
 
   turn::Admission admit(std::string_view user, const IpAddress& client) override {
+    if (memory_reserve::used()) return turn::Admission::server_full;
     const std::lock_guard lock{mutex_};
     return ledger_.admit(user, client);
   }
@@ -20,6 +23,7 @@ class SharedQuota final : public turn::Quota {
     ledger_.release(user, client);
   }
   turn::Admission admit_connection(std::string_view user) override {
+    if (memory_reserve::used()) return turn::Admission::server_full;
     const std::lock_guard lock{mutex_};
     return ledger_.admit_connection(user);
   }

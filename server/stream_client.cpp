@@ -49,7 +49,8 @@ StreamClient::Queued StreamClient::queue(const turn::Send& send) {
   const std::size_t size = send.prefix.size() + send.payload.size() + send.padding;
   // Answers are composed whole; only relayed data has a payload.
   const bool relayed = !send.payload.empty();
-  if (relayed && waiting + size > relayed_limit) return Queued::dropped;
+  const bool too_much = waiting + size > relayed_limit || (end_.lags() && buffers_.full());
+  if (relayed && too_much) return Queued::dropped;
   if (waiting + size > queue_limit) return Queued::overflowed;
   auto& queue = end_.queue();
   append(queue, send.prefix);

@@ -23,6 +23,7 @@ StreamEnd::StreamEnd(Parts parts, turn::SocketRef ref, Poller& poller, StreamBuf
       writing_{std::move(parts.unwritten)} {}
 
 StreamEnd::~StreamEnd() {
+  buffers_.note_waiting(noted_, 0);
   for (auto* const held : {&queue_, &writing_}) buffers_.give_back(*held);
 }
 
@@ -73,9 +74,15 @@ std::vector<std::byte>& StreamEnd::queue() {
 }
 
 bool StreamEnd::flush() {
-  if (!write_out() || !watch_for_what_is_wanted()) return false;
+  const bool written = write_out();
+  note_waiting();
+  if (!written || !watch_for_what_is_wanted()) return false;
   if (ending_ && unwritten().empty()) say_goodbye();
   return true;
+}
+
+void StreamEnd::note_waiting() {
+  buffers_.note_waiting(std::exchange(noted_, waiting()), waiting());
 }
 
 // Until all is out, or the kernel takes no more.
@@ -162,6 +169,7 @@ StreamEnd::Parts StreamEnd::depart() {
   static_cast<void>(stage());
   octets.insert(octets.end(), writing_.begin(), writing_.end());
   writing_.clear();
+  note_waiting();
   return {std::move(socket_), std::move(tls_), std::move(octets)};
 }
 

@@ -51,6 +51,8 @@ class StreamEnd {
 
   // Octets that wait to be written, as the owner gave them or encrypted.
   std::size_t waiting() const { return queue_.size() + unwritten().size(); }
+  // Whether some of it has waited since flush() was called last.
+  bool lags() const { return !unwritten().empty(); }
   // To append to; flush() writes it.
   std::vector<std::byte>& queue();
   // These write what the kernel takes now, the rest when it takes more. False: it has gone.
@@ -71,6 +73,7 @@ class StreamEnd {
   Bytes unwritten() const { return Bytes{writing_}.subspan(written_); }
   bool stage();
   bool write_out();
+  void note_waiting();
   bool watch_for_what_is_wanted();
   void say_goodbye();
 
@@ -82,6 +85,7 @@ class StreamEnd {
   std::vector<std::byte> queue_;    // as the owner gave it
   std::vector<std::byte> writing_;  // octets for the wire, from written_ on
   std::size_t written_ = 0;
+  std::size_t noted_ = 0;  // of what waits, in `buffers_`
   Poller::Interest interest_ = Poller::Interest::none;
   bool reading_ = false;
   bool ending_ = false;
