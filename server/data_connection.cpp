@@ -49,6 +49,7 @@ DataConnection::DataConnection(turn::ConnectionId id, Arrival client, FileDescri
 
 bool DataConnection::start(turn::Counters& counters) {
   counters.*client_.octets += first_.size();
+  client_.carried += first_.size();
   const auto first = std::exchange(first_, {});
   if (!client_.end.flush() || (!first.empty() && !peer_.end.send(first))) return false;
   return resume(client_, peer_) && resume(peer_, client_);
@@ -79,6 +80,7 @@ bool DataConnection::pass(Side& from, Side& to, MutableBytes room, turn::Counter
   const auto came = from.end.read(room);
   if (came.end == StreamEnd::End::broken) return false;
   counters.*from.octets += came.size;
+  from.carried += came.size;
   if (came.size > 0 && !to.end.send(room.first(came.size))) return false;
   if (came.end) {
     from.ended = true;
@@ -89,7 +91,22 @@ bool DataConnection::pass(Side& from, Side& to, MutableBytes room, turn::Counter
 
 // Reads where what was read can be written.
 bool DataConnection::resume(Side& from, const Side& to) {
-  return from.end.read_while(!from.ended && to.end.waiting() == 0);
+  return from.end.read_while(!from.ended && !from.resting && to.end.waiting() == 0);
+}
+
+std::size_t DataConnection::take_carried(turn::Way way) {
+  return std::exchange(from(way).carried, 0);
+}
+
+// Should the poller refuse, the next visit finds out.
+void DataConnection::rest(turn::Way way) {
+  from(way).resting = true;
+  std::ignore = resume(from(way), to(way));
+}
+
+bool DataConnection::wake(turn::Way way) {
+  from(way).resting = false;
+  return resume(from(way), to(way));
 }
 
 bool DataConnection::over() const {

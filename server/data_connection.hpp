@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "protocol/now.hpp"
+#include "protocol/turn/bandwidth.hpp"
 #include "protocol/turn/counters.hpp"
 #include "protocol/turn/socket_ref.hpp"
 #include "server/connection.hpp"
@@ -26,6 +28,11 @@ class DataConnection {
   bool start(turn::Counters& counters);
   // What the poller says of either side; one read at most, into `room` of StreamEnd::room_bytes.
   bool visit(const Poller::Event& event, MutableBytes room, Now now, turn::Counters& counters);
+  // Octets that have come that way since this was called last.
+  std::size_t take_carried(turn::Way way);
+  // Nothing more is read that goes that way, until wake(), which may end the connection.
+  void rest(turn::Way way);
+  bool wake(turn::Way way);
   // When one way has ended the other has until then, since it last carried something.
   bool overdue(Now now) const { return deadline_ <= now.steady; }
 
@@ -35,7 +42,11 @@ class DataConnection {
     StreamEnd end;
     std::uint64_t turn::Counters::* octets;  // that come from it
     bool ended = false;                      // nothing more comes
+    bool resting = false;                    // what comes has to wait
+    std::size_t carried = 0;                 // of them, not taken notice of yet
   };
+  Side& from(turn::Way way) { return way == turn::Way::to_peer ? client_ : peer_; }
+  Side& to(turn::Way way) { return way == turn::Way::to_peer ? peer_ : client_; }
 
   bool pass(Side& from, Side& to, MutableBytes room, turn::Counters& counters);
   bool resume(Side& from, const Side& to);

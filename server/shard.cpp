@@ -79,7 +79,9 @@ void Shard::run() {
 
 void Shard::serve_round() {
   const auto time = std::chrono::steady_clock::now();
-  const auto events = poller_->wait(listed_.empty() ? until(next_tick_, time) : 0ms);
+  auto wakes = next_tick_;
+  for (const auto& rest : rests_) wakes = std::min(wakes, rest.until);
+  const auto events = poller_->wait(listed_.empty() ? until(wakes, time) : 0ms);
   // The last round's sends are out.
   finish_sends();
   poller_->release();
@@ -88,6 +90,7 @@ void Shard::serve_round() {
   if (poller_->rung()) tasks_.run();
   const Now now = read_clock();
   if (now.steady >= next_tick_) tick(now);
+  wake_rested_data(now);
   look_after_listed(now);
   for (const Poller::Event& event : events) visit(event, now);
   decide(now);

@@ -111,6 +111,8 @@ class Shard {
   std::optional<Bytes> taken_along(turn::SocketRef stream, Bytes received, std::size_t consumed);
   void visit_tcp_relay(const Poller::Event& event, Now now);
   void wake_resting_relays();
+  void hold_back(turn::ConnectionId id, DataConnection& data, Now now);
+  void wake_rested_data(Now now);
   void visit_connection(const Poller::Event& event, Now now);
   void end_connection(turn::ConnectionId id);
   void close_connection(turn::ConnectionId id);
@@ -173,7 +175,14 @@ class Shard {
   RelaySockets relays_;
   StreamClients streams_{*poller_};
   PeerConnections peers_{*poller_};
-  std::vector<turn::RelayId> resting_;   // relays for TCP that wait for a descriptor
+  std::vector<turn::RelayId> resting_;  // relays for TCP that wait for a descriptor
+  // Data connections that have carried all they may for the moment, that way.
+  struct Rest {
+    SteadyTime until;
+    turn::ConnectionId id;
+    turn::Way way;
+  };
+  std::vector<Rest> rests_;
   Received arrived_;                     // what the poller had received
   std::vector<turn::SocketRef> listed_;  // UDP sockets to look after, each once
   std::vector<turn::SocketRef> looked_after_;

@@ -61,7 +61,33 @@ void Shard::visit_connection(const Poller::Event& event, Now now) {
   const bool goes_on =
       engine_.carries_data(id, now) &&
       data->visit(event, pool_.take_slot().first(StreamEnd::room_bytes), now, engine_.counters());
-  if (!goes_on) end_connection(id);
+  if (!goes_on) return end_connection(id);
+  hold_back(id, *data, now);
+}
+
+// RFC 8656 §5, of a stream: what is more than it may carry waits with its sender.
+void Shard::hold_back(turn::ConnectionId id, DataConnection& data, Now now) {
+  for (const auto way : {turn::Way::to_peer, turn::Way::to_client}) {
+    const auto octets = data.take_carried(way);
+    if (octets == 0) continue;
+    const auto rest = engine_.on_data_carried(id, way, octets, now);
+    if (rest <= rest.zero()) continue;
+    data.rest(way);
+    rests_.push_back({now.steady + rest, id, way});
+  }
+}
+
+void Shard::wake_rested_data(Now now) {
+  std::vector<Rest> over;
+  std::erase_if(rests_, [&](const Rest& rest) {
+    if (now.steady < rest.until) return false;
+    over.push_back(rest);
+    return true;
+  });
+  for (const auto& rest : over) {
+    auto* const data = peers_.bound(rest.id);
+    if (data != nullptr && !data->wake(rest.way)) end_connection(rest.id);
+  }
 }
 
 void Shard::end_connection(turn::ConnectionId id) {
@@ -91,13 +117,14 @@ void Shard::carry_out(const turn::CancelConnect& command, Now now) {
                             outbox_);
 }
 
-void Shard::carry_out(const turn::BindPeer& command, Now) {
+void Shard::carry_out(const turn::BindPeer& command, Now now) {
   auto* const client = streams_.find(command.stream);
   if (client == nullptr) return end_connection(command.id);
   auto arrival = client->depart();
   streams_.remove(command.stream);
   auto* const data = peers_.bind(command.id, arrival);
-  if (data == nullptr || !data->start(engine_.counters())) end_connection(command.id);
+  if (data == nullptr || !data->start(engine_.counters())) return end_connection(command.id);
+  hold_back(command.id, *data, now);
 }
 
 void Shard::carry_out(const turn::ClosePeer& command, Now) { close_connection(command.id); }

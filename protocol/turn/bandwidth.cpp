@@ -26,6 +26,15 @@ bool TokenBucket::take(std::size_t octets, Bandwidth rate, SteadyTime now,
   return true;
 }
 
+std::chrono::nanoseconds TokenBucket::owe(std::size_t octets, Bandwidth rate, SteadyTime now,
+                                          std::chrono::seconds burst) {
+  if (rate == unlimited) return {};
+  if (rate == 0) return burst;
+  const std::chrono::nanoseconds cost{octets * nanoseconds_a_second / rate};
+  full_at_ = std::max(full_at_, now) + cost;
+  return std::max<std::chrono::nanoseconds>(full_at_ - now - burst, {});
+}
+
 Bandwidth fair_rate(std::span<Demand> demands, Bandwidth capacity) {
   std::ranges::sort(demands, {}, wanted_by_one);
   std::uint64_t senders = 0;

@@ -28,6 +28,10 @@ class TokenBucket {
   bool take(std::size_t octets, Bandwidth rate, SteadyTime now,
             std::chrono::seconds burst = std::chrono::seconds{1});
 
+  // Of what has been sent already: how long the sender is to rest after it.
+  std::chrono::nanoseconds owe(std::size_t octets, Bandwidth rate, SteadyTime now,
+                               std::chrono::seconds burst = std::chrono::seconds{1});
+
  private:
   SteadyTime full_at_{};  // long ago: a new one is full
 };

@@ -93,6 +93,9 @@ class Engine {
   void on_connection_ended(ConnectionId id);
   // Whether the connection, which is bound, may carry octets. Otherwise ClosePeer follows.
   bool carries_data(ConnectionId id, Now now);
+  // Octets that the connection has just carried that way; how long it is to rest after them, so
+  // that bandwidth is what it may be (RFC 8656 §5): a stream is held back, and loses nothing.
+  std::chrono::nanoseconds on_data_carried(ConnectionId id, Way way, std::size_t octets, Now now);
   // The client's stream or DTLS association ended: RFC 8656 §7.2's allocation on it ends too, but
   // for one whose client has a ticket and may come back until it expires.
   void on_client_closed(const ClientPath& path, Now now, Outbox& out);
@@ -208,6 +211,11 @@ class Engine {
   };
   void relay_to_peer(const ClientRelays& relays, const ToPeer& data, Now now, Outbox& out);
   void hand_over(const Handover& handover, Now now, Outbox& out);
+  struct Rates {
+    Bandwidth of_allocation;
+    Bandwidth of_shard;
+  };
+  Rates note_traffic(Allocation& allocation, Way way, std::size_t octets);
   bool spend(Allocation& allocation, Way way, std::size_t octets, Now now);
   void share_bandwidth(Now now);
   void relay_to_client(Allocation* allocation, const Endpoint& source, Bytes payload, Now now,

@@ -156,16 +156,34 @@ void Engine::relay_to_client(Allocation* allocation, const Endpoint& source, Byt
   out.send(send);
 }
 
-// RFC 8656 §5.
-bool Engine::spend(Allocation& allocation, Way way, std::size_t octets, Now now) {
+// What may be relayed of it, and by all in this shard, whatever of that is.
+Engine::Rates Engine::note_traffic(Allocation& allocation, Way way, std::size_t octets) {
   const auto& limits = options_.limits;
-  if (limits.bandwidth_per_allocation == unlimited && limits.bandwidth == unlimited) return true;
-  auto& traffic = allocation.traffic.at(slot(way));
-  auto& share = shares_.at(slot(way));
-  traffic.octets += octets;
-  const auto rate = std::min(limits.bandwidth_per_allocation, share.each);
-  return traffic.bucket.take(octets, rate, now.steady) &&
-         share.bucket.take(octets, std::min(limits.bandwidth, share.all), now.steady);
+  if (limits.bandwidth_per_allocation == unlimited && limits.bandwidth == unlimited) {
+    return {unlimited, unlimited};
+  }
+  allocation.traffic.at(slot(way)).octets += octets;
+  const auto& share = shares_.at(slot(way));
+  return {std::min(limits.bandwidth_per_allocation, share.each),
+          std::min(limits.bandwidth, share.all)};
+}
+
+// RFC 8656 §5: what is more is discarded.
+bool Engine::spend(Allocation& allocation, Way way, std::size_t octets, Now now) {
+  const auto rates = note_traffic(allocation, way, octets);
+  auto& own = allocation.traffic.at(slot(way)).bucket;
+  return own.take(octets, rates.of_allocation, now.steady) &&
+         shares_.at(slot(way)).bucket.take(octets, rates.of_shard, now.steady);
+}
+
+std::chrono::nanoseconds Engine::on_data_carried(ConnectionId id, Way way, std::size_t octets,
+                                                 Now now) {
+  auto* const allocation = owner_of(id);
+  if (allocation == nullptr) return {};
+  const auto rates = note_traffic(*allocation, way, octets);
+  auto& own = allocation->traffic.at(slot(way)).bucket;
+  return std::max(own.owe(octets, rates.of_allocation, now.steady),
+                  shares_.at(slot(way)).bucket.owe(octets, rates.of_shard, now.steady));
 }
 
 // About once a second: of what is left where not all get what they want, each one gets the same.

@@ -168,6 +168,34 @@ TEST_CASE("what a client sends right behind ConnectionBind reaches the peer") { 
   }
 }
 
+TEST_CASE("a stream is held back to its allocation's bandwidth, and loses nothing") {
+  auto config = tcp_config();
+  config.turn.limits.bandwidth_per_allocation = 100'000;
+  ShardGroup group{config};
+  TcpWire control{group.tcp()};
+  TurnClient client{control, "alice", "wonderland"};
+  REQUIRE(client.allocate_tcp());
+  Peer peer;
+  const auto id = client.connect(peer.local());
+  REQUIRE(id);
+  const auto accepted = peer.accept();
+  TcpWire wire{group.tcp()};
+  TurnClient data{wire, "alice", "wonderland"};
+  REQUIRE(data.bind_connection(*id));
+
+  // A second's worth at once, and the rest in its time; both ways at the same time.
+  const std::string text(200'000, 'z');
+  const auto begun = std::chrono::steady_clock::now();
+  REQUIRE(write(accepted.value(), text));
+  REQUIRE(wire.write(as_bytes(text)));
+  CHECK(read(wire.descriptor(), text.size()) == text);
+  CHECK(read(accepted.value(), text.size()) == text);
+  CHECK(std::chrono::steady_clock::now() - begun > std::chrono::milliseconds{800});
+  // Who has rested goes on.
+  CHECK(write(accepted.value(), "and more"));
+  CHECK(read(wire.descriptor(), 8) == "and more");
+}
+
 TEST_CASE("what a slow reader does not take is not read from its sender") {  // RFC 6062 §3
   ShardGroup group{tcp_config()};
   TcpWire control{group.tcp()};

@@ -35,6 +35,19 @@ TEST_CASE("a bucket gives its rate, and a second's worth at once after a pause")
   CHECK(bucket.take(65'507, unlimited, begin + 2h));
 }
 
+TEST_CASE("who has sent too much rests until it would have been its rate") {
+  const SteadyTime begin{1000s};
+  TokenBucket bucket;
+  CHECK(bucket.owe(1000, 1000, begin) == 0s);
+  CHECK(bucket.owe(500, 1000, begin) == 500ms);
+  CHECK(bucket.owe(0, 1000, begin + 200ms) == 300ms);
+  CHECK_FALSE(bucket.take(1, 1000, begin + 500ms));
+  CHECK(bucket.take(1, 1000, begin + 501ms));
+  CHECK(bucket.owe(5000, 1000, begin + 1h) == 4s);
+  CHECK(bucket.owe(1'000'000, unlimited, begin + 1h) == 0s);
+  CHECK(bucket.owe(1, 0, begin + 1h) > 0s);
+}
+
 TEST_CASE("who wants little gets it, and the others the same of what is left") {
   struct Row {
     std::vector<Demand> demands;

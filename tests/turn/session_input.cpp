@@ -38,6 +38,9 @@ struct Giving {
   void operator()(const input::CarriesData& asked) const {
     said.carries_data = host.engine.carries_data(asked.id, now);
   }
+  void operator()(const input::DataCarried& carried) const {
+    said.rest = host.engine.on_data_carried(carried.id, carried.way, carried.octets, now);
+  }
   void operator()(const input::ClientClosed& closed) const {
     host.engine.on_client_closed(closed.path, now, out);
   }

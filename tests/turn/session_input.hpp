@@ -50,6 +50,11 @@ struct ConnectionEnded {
 struct CarriesData {
   ConnectionId id;
 };
+struct DataCarried {
+  ConnectionId id;
+  Way way;
+  std::uint64_t octets;
+};
 struct ClientClosed {
   ClientPath path;
 };
@@ -67,8 +72,9 @@ struct CloseAll {};
 using Input =
     std::variant<input::AddListener, input::ClientMessage, input::PeerDatagram, input::IcmpError,
                  Handover, Forward, input::RelayOpened, input::PeerConnected, input::PeerAccepted,
-                 input::ConnectionEnded, input::CarriesData, input::ClientClosed, input::Advance,
-                 input::Reconfigure, input::Readdress, input::Drain, input::CloseAll>;
+                 input::ConnectionEnded, input::CarriesData, input::DataCarried,
+                 input::ClientClosed, input::Advance, input::Reconfigure, input::Readdress,
+                 input::Drain, input::CloseAll>;
 
 // An engine, and what of its server changes with it.
 struct Host {
@@ -81,6 +87,7 @@ struct Host {
 struct Said {
   std::optional<ConnectionId> accepted;  // of PeerAccepted
   bool carries_data = false;             // of CarriesData
+  std::chrono::nanoseconds rest{};       // of DataCarried
 };
 
 // Calls the entry.

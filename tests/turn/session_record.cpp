@@ -19,14 +19,14 @@ namespace {
 constexpr auto input_names = std::to_array<std::string_view>(
     {"listener", "client-message", "peer-datagram", "icmp-error", "handover", "forward",
      "relay-opened", "peer-connected", "peer-accepted", "connection-ended", "carries-data",
-     "client-closed", "advance", "reconfigure", "readdress", "drain", "close-all"});
+     "data-carried", "client-closed", "advance", "reconfigure", "readdress", "drain", "close-all"});
 static_assert(input_names.size() == std::variant_size_v<Input>);
 constexpr auto command_names = std::to_array<std::string_view>(
     {"OpenRelay", "OpenReserved", "CloseRelay", "CloseReserved", "ConnectPeer", "CancelConnect",
      "BindPeer", "ClosePeer", "MoveClient", "Notice"});
 static_assert(command_names.size() == std::variant_size_v<Command>);
 constexpr auto other_outputs = std::to_array<std::string_view>(
-    {"Send", "Handover", "Forward", "accepted", "carries-data", "drop"});
+    {"Send", "Handover", "Forward", "accepted", "carries-data", "rest", "drop"});
 constexpr std::string_view start_word = "start";
 constexpr std::string_view seal_word = "= SHA-256 ";
 
@@ -121,6 +121,9 @@ Said SessionRecord::enter(const Host& host, const Input& input, Now now, Outbox&
   }
   if (std::holds_alternative<input::CarriesData>(input)) {
     lines_.push_back(output_line(host.shard, "carries-data", said.carries_data));
+  }
+  if (std::holds_alternative<input::DataCarried>(input)) {
+    lines_.push_back(output_line(host.shard, "rest", said.rest.count()));
   }
   write_drops(lines_, host, before);
   return said;

@@ -61,6 +61,14 @@ void make_connections(Session& session) {
   data.bind(400, id + 1);
   data.bind(0, id);
   CHECK(world.carries_data(id));
+  CHECK(world.data_carried(id, Way::to_peer, 1000) == 0ns);
+  const auto before = session.options.limits;
+  session.options.limits.bandwidth_per_allocation = 1000;
+  session.reconfigure();
+  CHECK(world.data_carried(id, Way::to_peer, 1000) == 0ns);
+  CHECK(world.data_carried(id, Way::to_peer, 500) == 500ms);
+  session.options.limits = before;
+  session.reconfigure();
 
   world.peers = World::Peers::wait;
   expect(-1, control.request(Method::connect, to_peer("192.0.9.2:80")));

@@ -83,6 +83,8 @@ template <>
 inline constexpr auto words_of<Notice::Event> = std::to_array<std::string_view>(
     {"allocation-created", "allocation-deleted", "allocation-expired", "allocation-moved"});
 template <>
+inline constexpr auto words_of<Way> = std::to_array<std::string_view>({"to-peer", "to-client"});
+template <>
 inline constexpr auto words_of<PeerMode> =
     std::to_array<std::string_view>({"peer-to-peer", "media-server"});
 template <>

@@ -126,6 +126,10 @@ void World::add_listener(Transport transport, SocketRef listener, const Endpoint
 
 bool World::carries_data(ConnectionId id) { return enter(input::CarriesData{id}).carries_data; }
 
+std::chrono::nanoseconds World::data_carried(ConnectionId id, Way way, std::uint64_t octets) {
+  return enter(input::DataCarried{id, way, octets}).rest;
+}
+
 std::vector<Sent> World::give(const Input& input) {
   enter(input);
   return finish();

@@ -106,6 +106,7 @@ class World {
   void drain();
   void add_listener(Transport transport, SocketRef listener, const Endpoint& local);
   bool carries_data(ConnectionId id);
+  std::chrono::nanoseconds data_carried(ConnectionId id, Way way, std::uint64_t octets);
 
   std::uint64_t drops(Drop drop) const {
     return engine.counters().drops[static_cast<std::size_t>(drop)];
