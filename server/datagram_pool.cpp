@@ -4,10 +4,9 @@
 
 namespace yuelao::server {
 
-DatagramPool::DatagramPool()
-    : memory_{std::make_unique_for_overwrite<std::byte[]>(slot_count * slot_stride)} {
+DatagramPool::DatagramPool() {
   for (std::size_t i = 0; i < slot_count; ++i) {
-    vectors_[i] = {memory_.get() + i * slot_stride, slot_bytes};
+    vectors_[i] = {memory_.data() + i * slot_stride, slot_bytes};
     msghdr& header = headers_[i].msg_hdr;
     header.msg_name = sources_[i].data();
     header.msg_iov = &vectors_[i];

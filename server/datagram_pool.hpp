@@ -4,11 +4,11 @@
 
 #include <array>
 #include <cstddef>
-#include <memory>
 #include <span>
 
 #include "protocol/bytes.hpp"
 #include "protocol/endpoint.hpp"
+#include "server/packet_memory.hpp"
 #include "server/socket_address.hpp"
 
 namespace yuelao::server {
@@ -74,7 +74,7 @@ class DatagramPool {
   static constexpr std::size_t slot_stride = slot_bytes + std::size_t{25} * 64;
   static constexpr std::size_t control_bytes = 128;
 
-  std::unique_ptr<std::byte[]> memory_;
+  PacketMemory memory_{slot_count * slot_stride};
   std::array<SocketAddress, slot_count> sources_;
   alignas(cmsghdr) std::array<std::array<std::byte, control_bytes>, slot_count> controls_;
   std::array<iovec, slot_count> vectors_{};

@@ -92,11 +92,10 @@ std::error_code RingPoller::set_up() {
 
   shape_.msg_namelen = name_bytes;
   shape_.msg_controllen = control_bytes;
-  memory_ = std::make_unique_for_overwrite<std::byte[]>(buffer_count * buffer_stride);
   io_uring_buf_ring_init(buffers_);
   for (std::uint16_t i = 0; i < buffer_count; ++i) {
     // The kernel fills them by turns: the page of an ordinary datagram is there from the start.
-    memory_[i * buffer_stride] = std::byte{0};
+    memory_.data()[i * buffer_stride] = std::byte{0};
     give_back(i, i);
   }
   io_uring_buf_ring_advance(buffers_, buffer_count);
@@ -203,7 +202,7 @@ void RingPoller::release() {
 }
 
 void RingPoller::give_back(std::uint16_t buffer, int offset) {
-  io_uring_buf_ring_add(buffers_, memory_.get() + buffer * buffer_stride, buffer_bytes, buffer,
+  io_uring_buf_ring_add(buffers_, memory_.data() + buffer * buffer_stride, buffer_bytes, buffer,
                         io_uring_buf_ring_mask(buffer_count), offset);
 }
 
@@ -295,7 +294,7 @@ void RingPoller::take_datagram(const io_uring_cqe& done) {
 
 // The kernel's own words, then room for the source and for control messages, then the payload.
 RawMessage* RingPoller::read(std::uint16_t buffer, int size) {
-  std::byte* const octets = memory_.get() + buffer * buffer_stride;
+  std::byte* const octets = memory_.data() + buffer * buffer_stride;
   auto* const header = io_uring_recvmsg_validate(octets, size, &shape_);
   if (header == nullptr) return nullptr;
   RawMessage& message = messages_[ready_count_];

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/epoll_poller.hpp"
+#include "server/packet_memory.hpp"
 #include "server/poller.hpp"
 
 namespace yuelao::server {
@@ -94,7 +95,7 @@ class RingPoller final : public Poller {
   std::vector<Waiting> waiting_;  // for begin()
 
   msghdr shape_{};  // of what is received
-  std::unique_ptr<std::byte[]> memory_;
+  PacketMemory memory_{buffer_count * buffer_stride};
   io_uring_buf_ring* buffers_ = nullptr;
   std::array<std::uint16_t, buffer_count> used_{};  // not given back, the oldest first
   std::size_t used_count_ = 0;

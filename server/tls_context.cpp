@@ -1,6 +1,7 @@
 #include "server/tls_context.hpp"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include <array>
@@ -11,7 +12,9 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "protocol/secret.hpp"
 #include "server/dtls_session.hpp"
 
 namespace yuelao::server {
@@ -48,8 +51,9 @@ void require_readable(const std::filesystem::path& file, File which) {
     throw TlsFileError{which, "The " + name + " does not exist: correct its path under `tls`."};
   }
   if (errno == EACCES) {
-    throw TlsFileError{which, "The " + name +
-                                  " may not be read by this user: make it readable for the "
+    throw TlsFileError{which, "The " + name + " may not be read by this user (" +
+                                  std::strerror(EACCES) +
+                                  "): make it readable for the "
                                   "user the server runs as."};
   }
   const std::string reason = errno != 0 ? std::strerror(errno) : "it is empty";
@@ -83,11 +87,30 @@ void use_certificate(SSL_CTX* context, const std::filesystem::path& file) {
 // An encrypted key would make OpenSSL ask on the terminal, which a server has none of.
 int no_passphrase(char*, int, int, void*) { return 0; }
 
+// A chain in front of the key, and room to spare.
+constexpr std::size_t longest_key_file = std::size_t{128} * 1024;
+
+// Not by OpenSSL's own name for it, which leaves the file in a buffer of the C library's.
+Owned<EVP_PKEY, EVP_PKEY_free> read_key(const std::filesystem::path& file) {
+  std::string content(longest_key_file, '\0');
+  std::ifstream stream{file, std::ios::binary};
+  stream.read(content.data(), static_cast<std::streamsize>(content.size()));
+  content.resize(static_cast<std::size_t>(stream.gcount()));
+  const Secret text{std::move(content)};
+  const Owned<BIO, BIO_free_all> source{
+      BIO_new_mem_buf(text.reveal().data(), static_cast<int>(text.reveal().size()))};
+  if (!source) throw std::bad_alloc{};
+  return Owned<EVP_PKEY, EVP_PKEY_free>{
+      PEM_read_bio_PrivateKey(source.get(), nullptr, no_passphrase, nullptr)};
+}
+
 void use_key(SSL_CTX* context, const config::TlsFiles& files) {
   require_readable(files.key, File::key);
-  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
   ERR_clear_error();
-  if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) == 1) return;
+  if (const auto key = read_key(files.key);
+      key && SSL_CTX_use_PrivateKey(context, key.get()) == 1) {
+    return;
+  }
   const int reason = ERR_GET_REASON(ERR_peek_last_error());
   ERR_clear_error();
   if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH) {

@@ -6,11 +6,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "server/command/command.hpp"
 #include "server/ice_server.hpp"
 #include "server/journal.hpp"
 #include "server/log.hpp"
+#include "server/memory.hpp"
 #include "server/server.hpp"
 #include "server/start_error.hpp"
 
@@ -51,6 +53,7 @@ void greet(const ReadyConfig& ready) {
 }  // namespace
 
 int serve(const StartOptions& options) {
+  protect_memory();
   const auto addresses = std::make_shared<AddressBook>();
   const auto ready = make_ready(options, SecretUse::make_if_missing, *addresses);
   if (!ready) throw StartError{ready.error()};
