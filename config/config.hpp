@@ -132,7 +132,11 @@ struct Config {
   std::chrono::seconds drain_timeout = 30s;
   unsigned threads = 0;  // shards; 0: one a core
   Poller poller = Poller::automatic;
+  // Whether the server gives up what it needs no more once it is set up; off: for debuggers.
+  bool sandbox = true;
   std::filesystem::path state_directory;  // empty: $STATE_DIRECTORY, or ~/.local/state/yuelao
+  // The files that secrets and passwords were read from.
+  std::vector<std::filesystem::path> secret_files;
   // What works and is still worth a second look: "file:line:column: sentence".
   std::vector<std::string> warnings;
 };

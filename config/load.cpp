@@ -128,6 +128,7 @@ Read<Config> read_config(std::string_view text, const std::string& name) {
     return std::unexpected{done.error()};
   }
   if (draft.config.tls) note_places(*root, name, *draft.config.tls);
+  draft.config.secret_files = draft.secrets.files();
   auto warnings = draft.secrets.warnings();
   std::ranges::move(second_thoughts(*root, draft.config), std::back_inserter(warnings));
   for (auto& [at, sentence] : warnings) {

@@ -115,6 +115,7 @@ Read<Secret> SecretReader::from_file(const Element& element) {
   const auto text = read_text(element);
   if (!text) return std::unexpected{text.error()};
   const auto path = (directory_ / *text).string();
+  files_.emplace_back(path);
   const auto shown = printable(path);
   // Not blocking: a FIFO without a writer would hold the start for ever.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};

@@ -25,6 +25,8 @@ class SecretReader {
   // Files that others than their owner may read: an image or an orchestrator often
   // leaves no choice, so they are told and not refused.
   const std::vector<Problem>& warnings() const { return warnings_; }
+  // Those that were read.
+  const std::vector<std::filesystem::path>& files() const { return files_; }
 
  private:
   Read<turn::StaticUser> user(const Element& element);
@@ -33,6 +35,7 @@ class SecretReader {
 
   std::filesystem::path directory_;
   std::vector<Problem> warnings_;
+  std::vector<std::filesystem::path> files_;
 };
 
 // RFC 8489 prepares names, realms and passwords with OpaqueString before they are

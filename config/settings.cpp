@@ -376,6 +376,8 @@ constexpr std::array all_settings{
             }},
     Setting{"poller",
             [](E element, D draft) { return choose(element, pollers, draft.config.poller); }},
+    Setting{"sandbox",
+            [](E element, D draft) { return read_switch(element, draft.config.sandbox); }},
     Setting{"state_directory", read_state_directory},
 };
 

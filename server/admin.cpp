@@ -13,6 +13,7 @@
 
 #include "server/as_result.hpp"
 #include "server/http_listener.hpp"
+#include "server/process_metrics.hpp"
 #include "server/web_page.hpp"
 
 namespace yuelao::server {
@@ -62,6 +63,7 @@ HttpResponse page() {
 struct Admin::Pages {
   Pages(asio::io_context& context, Sources from) : io{context}, sources{std::move(from)} {
     way_back->io = &io;
+    read_process_metrics();  // which /proc has to be open for
   }
 
   asio::awaitable<HttpResponse> answer(http::verb method, std::string target);

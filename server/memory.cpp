@@ -12,7 +12,8 @@
 namespace yuelao::server {
 namespace {
 
-// Some ten thousand users, with a few keys each. Those there is no room for lie elsewhere.
+// Far more than a configuration of 64 KiB has, twice for a reload, and certificates' keys. What
+// there is no room for lies elsewhere.
 constexpr std::size_t secure_bytes = std::size_t{1} << 20U;
 constexpr std::size_t smallest_piece = 32;
 

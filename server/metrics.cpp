@@ -246,6 +246,11 @@ void add_facts(Families& families, Shards shards, const ServerFacts& facts) {
   families.gauge("yuelao_build_info", "Always 1; the version is a label.")
       .value(1, {{"version", facts.version}});
   families.gauge("yuelao_shards", "Threads that serve clients.").value(shards.size());
+  families.gauge("yuelao_sandbox", "1 for each layer of the sandbox that holds.");
+  for (std::size_t i = 0; i < sandbox_layers; ++i) {
+    families.value(facts.sandbox.active[i] ? 1 : 0,
+                   {{"layer", std::string{name(static_cast<SandboxLayer>(i))}}});
+  }
   families
       .counter("yuelao_log_lines_lost_total",
                "Log lines that could not be written (disk full, stderr closed).")

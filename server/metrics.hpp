@@ -9,6 +9,7 @@
 #include <string>
 
 #include "server/meters.hpp"
+#include "server/sandbox/sandbox.hpp"
 
 namespace yuelao::server {
 
@@ -26,6 +27,7 @@ struct ServerFacts {
   std::uint64_t address_changes = 0;
   std::uint64_t address_check_failures = 0;
   CredentialCounters credentials{};
+  Sandbox sandbox{};
 };
 
 // Every metric in Prometheus' text format, version 0.0.4; docs/monitoring.md lists them.

@@ -1,14 +1,18 @@
 #include "server/process_metrics.hpp"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstddef>
 #include <ctime>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
-#include <system_error>
+
+#include "server/file_descriptor.hpp"
 
 namespace yuelao::server {
 namespace {
@@ -22,24 +26,43 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// proc(5): the second field of statm, in pages.
-std::uint64_t resident_memory_bytes() {
-  std::ifstream statm{"/proc/self/statm"};
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  if (!(statm >> size >> resident)) return 0;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
+// /proc is closed to a server in its sandbox, so these stay open.
+class OwnFiles {
+ public:
+  OwnFiles()
+      : memory_{::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)},
+        descriptors_{::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC)} {}
 
-std::uint64_t open_descriptors() {
-  std::error_code error;
-  std::filesystem::directory_iterator entries{"/proc/self/fd", error};
-  std::uint64_t count = 0;
-  for (; !error && entries != std::filesystem::directory_iterator{}; entries.increment(error)) {
-    ++count;
+  // proc(5): the second field of statm, in pages.
+  std::uint64_t resident_memory_bytes() const {
+    std::array<char, 128> text{};
+    const auto size = ::pread(memory_.value(), text.data(), text.size() - 1, 0);
+    if (size <= 0) return 0;
+    std::istringstream fields{std::string{text.data(), static_cast<std::size_t>(size)}};
+    std::uint64_t all = 0;
+    std::uint64_t resident = 0;
+    if (!(fields >> all >> resident)) return 0;
+    return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   }
-  return count > 0 ? count - 1 : 0;  // one is the directory being read
-}
+
+  std::uint64_t open_descriptors() const {
+    ::lseek(descriptors_.value(), 0, SEEK_SET);
+    alignas(dirent64) std::array<char, 4096> entries{};
+    std::uint64_t count = 0;
+    while (true) {
+      const auto size = ::getdents64(descriptors_.value(), entries.data(), entries.size());
+      if (size <= 0) break;
+      for (ssize_t at = 0; at < size; ++count) {
+        at += reinterpret_cast<const dirent64*>(entries.data() + at)->d_reclen;
+      }
+    }
+    return count > 2 ? count - 2 : 0;  // "." and ".."
+  }
+
+ private:
+  FileDescriptor memory_;
+  FileDescriptor descriptors_;
+};
 
 std::uint64_t maximum_descriptors() {
   rlimit limit{};
@@ -75,8 +98,9 @@ double start_time_seconds() {
 
 ProcessMetrics read_process_metrics() {
   static const double started = start_time_seconds();
-  return {cpu_seconds(), resident_memory_bytes(), open_descriptors(), maximum_descriptors(),
-          started};
+  static const OwnFiles files;
+  return {cpu_seconds(), files.resident_memory_bytes(), files.open_descriptors(),
+          maximum_descriptors(), started};
 }
 
 }  // namespace yuelao::server

@@ -14,6 +14,7 @@ struct ProcessMetrics {
   double start_time_seconds = 0;  // Unix time
 };
 
+// The first call opens what the others read.
 ProcessMetrics read_process_metrics();
 
 }  // namespace yuelao::server

@@ -1,6 +1,8 @@
 #include "server/reload.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <tuple>
 
 namespace yuelao::server {
@@ -29,6 +31,7 @@ std::string restart_keys(const config::Config& running, const config::Config& fr
   compare("listen", same(running.listen, fresh.listen));
   compare("threads", running.threads == fresh.threads);
   compare("poller", running.poller == fresh.poller);
+  compare("sandbox", running.sandbox == fresh.sandbox);
   compare("behavior_discovery", running.turn.behavior_discovery == fresh.turn.behavior_discovery);
   compare("relay.ports", same_ports(running.relay, fresh.relay));
   compare("credentials.listen", running.credentials.listen == fresh.credentials.listen);
@@ -40,12 +43,23 @@ void keep_until_restart(const config::Config& running, config::Config& fresh) {
   fresh.listen = running.listen;
   fresh.threads = running.threads;
   fresh.poller = running.poller;
+  fresh.sandbox = running.sandbox;
   fresh.turn.behavior_discovery = running.turn.behavior_discovery;
   fresh.relay.first_port = running.relay.first_port;
   fresh.relay.last_port = running.relay.last_port;
   fresh.credentials.listen = running.credentials.listen;
   fresh.metrics = running.metrics;
   fresh.turn.nonce_key = running.turn.nonce_key;
+}
+
+std::string explained(std::string reason, const Sandbox& sandbox) {
+  // The kernel gives the same error for a file of somebody else's.
+  const bool refused = reason.contains(std::strerror(EACCES));
+  if (!refused || !sandbox.has(SandboxLayer::files)) return reason;
+  return reason +
+         " A server that runs uses only the files that were named at its start, and what lies "
+         "beside "
+         "them (`sandbox`): restart it to have it use others.";
 }
 
 }  // namespace yuelao::server

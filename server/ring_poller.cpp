@@ -51,6 +51,34 @@ void require(int result, const char* call) {
 // Octets of the ring of buffers' addresses, which starts on a page.
 constexpr std::size_t ring_bytes(std::size_t buffers) { return buffers * sizeof(io_uring_buf); }
 
+// What the kernel does for a ring, no filter of system calls sees: so this one does nothing but
+// what is asked of it here.
+int restrict(io_uring& ring) {
+  const auto request = [](std::uint8_t operation) {
+    return io_uring_restriction{
+        .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = operation, .resv = 0, .resv2 = {}};
+  };
+  const auto registration = [](std::uint8_t operation) {
+    return io_uring_restriction{
+        .opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = operation, .resv = 0, .resv2 = {}};
+  };
+  std::array allowed{request(IORING_OP_ASYNC_CANCEL),
+                     request(IORING_OP_POLL_ADD),
+                     request(IORING_OP_RECVMSG),
+                     request(IORING_OP_SEND),
+                     request(IORING_OP_SENDMSG),
+                     registration(IORING_REGISTER_RING_FDS),
+                     registration(IORING_UNREGISTER_RING_FDS),
+                     io_uring_restriction{.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
+                                          .sqe_flags = IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS,
+                                          .resv = 0,
+                                          .resv2 = {}}};
+  // Another that liburing 2.3 declares and does not export.
+  const auto result = ::syscall(SYS_io_uring_register, ring.ring_fd, IORING_REGISTER_RESTRICTIONS,
+                                allowed.data(), allowed.size());
+  return result < 0 ? -errno : 0;
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<RingPoller>, std::error_code> RingPoller::open() {
@@ -77,6 +105,7 @@ std::error_code RingPoller::set_up() {
     return error_of(result);
   }
   open_ = true;
+  if (const int result = restrict(ring_); result < 0) return error_of(result);
 
   void* const pages = ::mmap(nullptr, ring_bytes(buffer_count), PROT_READ | PROT_WRITE,
                              MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);

@@ -129,7 +129,8 @@ struct Server::State {
   std::optional<Admin> admin;
   std::optional<Watchdog> watchdog;
   std::optional<AddressWatch> address_watch;
-  Background background{io};
+  std::optional<Background> background;
+  Sandbox sandbox;
   std::uint64_t address_changes = 0;
   std::uint64_t address_check_failures = 0;
   bool looking = false;  // a check is under way
@@ -168,7 +169,8 @@ Admin::Sources Server::State::admin_sources() {
                                   .certificate_expiry = {},
                                   .address_changes = address_changes,
                                   .address_check_failures = address_check_failures,
-                                  .credentials = {}};
+                                  .credentials = {},
+                                  .sandbox = sandbox};
                 if (credential_service) facts.credentials = credential_service->counters();
                 if (tls) facts.certificate_expiry = tls->expiry;
                 return facts;
@@ -195,6 +197,7 @@ void Server::State::collect(Admin::Snapshots answer) {
 }
 
 int Server::State::run() {
+  background.emplace(io);
   for (const auto& shard : shards) {
     threads.emplace_back([&shard = *shard] { shard.run(); });
     threads.emplace_back([&shard = *shard] { shard.run_entrance(); });
@@ -238,14 +241,14 @@ void Server::State::on_signal(int signal) {
 void Server::State::on_reload() {
   if (draining) return;
   systemd::reloading();
-  background.run([this, read = reload]() -> Background::Outcome {
+  background->run([this, read = reload]() -> Background::Outcome {
     return [this, fresh = read()]() mutable { take(std::move(fresh)); };
   });
 }
 
 void Server::State::take(std::expected<config::Config, std::string> fresh) {
   if (draining) return;
-  const auto outcome = apply(std::move(fresh));
+  auto outcome = apply(std::move(fresh));
   if (outcome) {
     log_info("configuration reloaded");
     if (!outcome->empty()) {
@@ -253,7 +256,7 @@ void Server::State::take(std::expected<config::Config, std::string> fresh) {
     }
   } else {
     log_error("configuration not reloaded, the old one stays",
-              {{"reason", public_text(outcome.error())}});
+              {{"reason", public_text(explained(std::move(outcome.error()), sandbox))}});
   }
   systemd::ready();
 }
@@ -297,7 +300,7 @@ void Server::State::look(AddressWatch::Occasion occasion) {
   config::Config wanted;
   wanted.external_addresses = config.external_addresses;
   wanted.relay = config.relay;
-  background.run(
+  background->run(
       [this, find = locate, wanted = std::move(wanted), occasion]() -> Background::Outcome {
         return [this, location = find(wanted, occasion)]() mutable {
           looking = false;
@@ -385,6 +388,9 @@ Server::~Server() = default;
 
 const std::vector<Listening>& Server::listening() const { return state_->listening; }
 
-int Server::run() { return state_->run(); }
+int Server::run(Sandbox sandbox) {
+  state_->sandbox = std::move(sandbox);
+  return state_->run();
+}
 
 }  // namespace yuelao::server

@@ -11,6 +11,7 @@
 #include "server/address_watch.hpp"
 #include "server/listeners.hpp"
 #include "server/location.hpp"
+#include "server/sandbox/sandbox.hpp"
 
 namespace yuelao::server {
 
@@ -37,8 +38,9 @@ class Server {
   // Where it listens, with the ports that the kernel chose for 0.
   const std::vector<Listening>& listening() const;
 
-  // Serves until SIGTERM (drains first) or SIGINT (at once). Returns the exit status.
-  int run();
+  // Serves until SIGTERM (drains first) or SIGINT (at once). Returns the exit status. The first
+  // thread beside the caller's starts here, so that all are in a sandbox it entered before.
+  int run(Sandbox sandbox = {});
 
  private:
   struct State;

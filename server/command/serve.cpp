@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/command/command.hpp"
+#include "server/command/enclose.hpp"
 #include "server/ice_server.hpp"
 #include "server/journal.hpp"
 #include "server/log.hpp"
@@ -73,7 +74,7 @@ int serve(const StartOptions& options) {
   };
   Server server{ready->config, reload, locate};
   if (!ready->config_file) greet(*ready);
-  return server.run();
+  return server.run(enclose(options, *ready));
 }
 
 }  // namespace yuelao::server

@@ -101,6 +101,7 @@ TEST_CASE("config/yuelao.yaml holds every key, fits one screen, and says what is
   CHECK(config->turn.behavior_discovery == defaults.turn.behavior_discovery);
   CHECK(config->threads == defaults.threads);
   CHECK(config->poller == defaults.poller);
+  CHECK(config->sandbox == defaults.sandbox);
   CHECK(config->address_check == defaults.address_check);
 }
 

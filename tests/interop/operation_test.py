@@ -66,7 +66,8 @@ def test_a_reload_applies_and_drops_no_call(network, serve, family):
 @pytest.mark.parametrize("broken, said", [
     ("relam: x\n", r"yuelao.yaml:1:1: .*relam.*realm"),
     ("listen: [\n", r"yuelao.yaml:\d+:\d+: "),
-    ("tls: {certificate: /nowhere.pem, key: /nowhere.key}\n", r"/nowhere.pem does not exist"),
+    ("{secrets: [{value: marker-secret-of-another-kind}], tls: {certificate: /nowhere.pem, key: /nowhere.key}}\n",
+     r"/nowhere.pem does not exist"),
 ], ids=["unknown-key", "no-yaml", "no-certificate"])
 def test_a_reload_that_cannot_be_is_refused_in_one_sentence(network, serve, broken, said):
     server = serve(settings())

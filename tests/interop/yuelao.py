@@ -42,8 +42,9 @@ def settings(**changes):
 
 class Yuelao:
     def __init__(self, namespace, directory, configuration, descriptors=None, environment=None,
-                 refused=()):
-        """`refused` are system calls that fail with EPERM, as a container's profile has it."""
+                 refused=(), user=None):
+        """`refused` are system calls that fail with EPERM, as a container's profile has it.
+        `user` is the number of one that it runs as instead of root."""
         self.namespace = namespace
         self.file = directory / "yuelao.yaml"
         self.lines = []
@@ -64,8 +65,13 @@ class Yuelao:
                 rules.load()
 
         state = directory / "state"
+        become = []
+        if user:
+            for owned in (directory, path, self.file):
+                os.chown(owned, user, user)
+            become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
         self.process = subprocess.Popen(
-            namespace.command(PROGRAM, "serve", *([] if configuration is None
+            namespace.command(*become, PROGRAM, "serve", *([] if configuration is None
                                                   else ["--config", self.file])),
             env=os.environ | {"NOTIFY_SOCKET": str(path), "STATE_DIRECTORY": str(state),
                               "UBSAN_OPTIONS": "print_stacktrace=1"}

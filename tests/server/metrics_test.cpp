@@ -116,9 +116,13 @@ TEST_CASE("the round histogram is cumulative and ends with everything") {
 }
 
 TEST_CASE("what is known of the process and the build is told") {
-  auto series = series_of(metrics_text(sample_shards(), sample_facts()));
+  auto facts = sample_facts();
+  facts.sandbox.active.back() = true;
+  auto series = series_of(metrics_text(sample_shards(), facts));
   CHECK(series[R"(yuelao_build_info{version="1.2.3"})"] == 1);
   CHECK(series["yuelao_shards"] == 2);
+  CHECK(series[R"(yuelao_sandbox{layer="files"})"] == 1);
+  CHECK(series[R"(yuelao_sandbox{layer="system_calls"})"] == 0);
   CHECK(series["yuelao_log_lines_lost_total"] == 7);
   CHECK(series["yuelao_certificate_expiry_timestamp_seconds"] == 1'900'000'000);
   CHECK(series["process_resident_memory_bytes"] > 1'000'000);
@@ -136,9 +140,9 @@ TEST_CASE("without TLS there is no certificate to expire") {
 }
 
 TEST_CASE("labels come from a fixed list, none of which can hold an address or a user name") {
-  const std::set<std::string> known = {"transport", "family", "direction", "method", "outcome",
-                                       "code",      "reason", "scope",     "result", "le",
-                                       "version",   "way",    "state",     "by"};
+  const std::set<std::string> known = {"transport", "family",  "direction", "method", "outcome",
+                                       "code",      "reason",  "scope",     "result", "layer",
+                                       "le",        "version", "way",       "state",  "by"};
   for (const auto& [series, value] : series_of(metrics_text(sample_shards(), sample_facts()))) {
     const auto brace = series.find('{');
     if (brace == std::string::npos) continue;
