@@ -171,7 +171,8 @@ Context made(const SSL_METHOD* method, int oldest_version, const config::TlsFile
 }  // namespace
 
 std::shared_ptr<TlsContext> load_tls_context(const config::TlsFiles& files) {
-  auto loaded = std::make_shared<TlsContext>();
+  // It holds the keys of session tickets.
+  auto loaded = std::allocate_shared<TlsContext>(SecretAllocator<TlsContext>{});
   loaded->context = made(TLS_server_method(), TLS1_2_VERSION, files);
   loaded->expiry = require_valid_now(loaded->context.get(), files.certificate);
   loaded->datagrams = made(DTLS_server_method(), DTLS1_2_VERSION, files);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <openssl/crypto.h>
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -34,12 +36,15 @@ enum class KeyAlgorithm : std::uint16_t { md5 = 0x0001, sha256 = 0x0002 };
 // Empty for a number that RFC 8489 does not assign.
 std::optional<KeyAlgorithm> key_algorithm(std::uint16_t number);
 
-// A long-term key, and which algorithm made it.
+// A long-term key, and which algorithm made it. Its memory is wiped when it goes.
 class LongTermKey {
  public:
   LongTermKey() = default;  // zeros, which nobody may be let in with
   LongTermKey(KeyAlgorithm algorithm, std::string_view user, std::string_view realm,
               std::string_view password);
+  LongTermKey(const LongTermKey&) = default;
+  LongTermKey& operator=(const LongTermKey&) = default;
+  ~LongTermKey() { OPENSSL_cleanse(octets_.data(), octets_.size()); }
 
   KeyAlgorithm algorithm() const { return algorithm_; }
   // What the HMAC is keyed with. Lives as long as this object.
