@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "server/inherited_sockets.hpp"
 #include "server/port_owner.hpp"
 #include "server/socket_address.hpp"
 #include "server/start_error.hpp"
@@ -71,6 +72,7 @@ StartError failure(const Listening& wanted, std::error_code error, const Remedy&
 // Binding once without sharing finds that out.
 std::error_code try_alone(const Listening& wanted) {
   const int type = over_udp(wanted.transport) ? SOCK_DGRAM : SOCK_STREAM;
+  if (is_inherited(type, wanted.at)) return {};  // found out before it began anew
   const FileDescriptor probe{::socket(kernel_family(wanted.at.address), type | SOCK_CLOEXEC, 0)};
   const int on = 1;
   const SocketAddress address{wanted.at};

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "server/inherited_sockets.hpp"
 #include "server/socket_address.hpp"
 
 namespace yuelao::server {
@@ -40,6 +41,9 @@ asio::ip::tcp protocol_of(const Endpoint& local) {
 }  // namespace
 
 std::expected<ListeningSocket, std::error_code> open_stream_listener(const Endpoint& local) {
+  if (auto ready = take_inherited(SOCK_STREAM, local)) {
+    return ListeningSocket{*std::move(ready), local};
+  }
   FileDescriptor descriptor{
       ::socket(kernel_family(local.address), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   SocketAddress bound;

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <optional>
 
+#include "server/inherited_sockets.hpp"
 #include "server/socket_address.hpp"
 
 namespace yuelao::server {
@@ -135,6 +136,7 @@ std::optional<stun::Icmp> icmp_in(msghdr& header) {
 }  // namespace
 
 std::expected<UdpSocket, std::error_code> UdpSocket::open_listener(const Endpoint& local) {
+  if (auto ready = take_inherited(SOCK_DGRAM, local)) return UdpSocket{*std::move(ready), local};
   auto descriptor = open_socket(local);
   if (!descriptor) return std::unexpected{descriptor.error()};
   if (!set_listener_options(descriptor->value(), local)) return std::unexpected{last_error()};

@@ -1,5 +1,6 @@
 #include "server/command/enclose.hpp"
 
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "server/command/state.hpp"
+#include "server/inherited_sockets.hpp"
 #include "server/log.hpp"
 #include "server/printable.hpp"
 #include "server/sandbox/places.hpp"
@@ -59,6 +61,12 @@ Sandbox enclose(const StartOptions& options, const ReadyConfig& ready) {
   if (!ready.config.sandbox) {
     log_warning("no sandbox: `sandbox` is off");
     return {};
+  }
+  if (capabilities_stick() && !begun_anew()) {
+    ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    const auto error = begin_anew();
+    log_warning("cannot begin anew to give up capabilities",
+                {{"why", public_text(error.message())}});
   }
   const auto files = files_of(ready);
   Places places{.read = places_of_the_system(), .write = {}};

@@ -6,11 +6,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/command/command.hpp"
 #include "server/command/enclose.hpp"
 #include "server/ice_server.hpp"
+#include "server/inherited_sockets.hpp"
 #include "server/journal.hpp"
 #include "server/log.hpp"
 #include "server/memory.hpp"
@@ -59,7 +61,7 @@ int serve(const StartOptions& options) {
   const auto ready = make_ready(options, SecretUse::make_if_missing, *addresses);
   if (!ready) throw StartError{ready.error()};
   set_up_log(ready->config.log);
-  log_warnings(ready->warnings);
+  if (!begun_anew()) log_warnings(ready->warnings);
 
   // By value: the thread these run on may outlive the server.
   const auto reload = [options, addresses]() -> std::expected<config::Config, std::string> {
@@ -73,8 +75,9 @@ int serve(const StartOptions& options) {
     return addresses->locate_if_moved(config);
   };
   Server server{ready->config, reload, locate};
+  auto sandbox = enclose(options, *ready);
   if (!ready->config_file) greet(*ready);
-  return server.run(enclose(options, *ready));
+  return server.run(std::move(sandbox));
 }
 
 }  // namespace yuelao::server

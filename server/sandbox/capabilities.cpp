@@ -3,10 +3,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "server/inherited_sockets.hpp"
 #include "server/sandbox/sandbox.hpp"
 
 namespace yuelao::server {
@@ -20,13 +22,43 @@ static void empty_bounding_set() {
   }
 }
 
+namespace {
+
+using Sets = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
+
+bool set(const Sets& sets) {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  return ::syscall(SYS_capset, &header, sets.data()) == 0;
+}
+
+// Those it has; empty sets where nobody says.
+Sets get() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  Sets sets{};
+  if (::syscall(SYS_capget, &header, sets.data()) != 0) return {};
+  return sets;
+}
+
+bool any(const Sets& sets) {
+  return std::ranges::any_of(sets, [](const auto& set) { return set.permitted != 0; });
+}
+
+}  // namespace
+
+// Root's come back with each program.
+bool capabilities_stick() {
+  const auto sets = get();
+  return ::geteuid() != 0 && any(sets) && !set(sets);
+}
+
 std::optional<std::string> give_up_capabilities() {
   empty_bounding_set();
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
-  if (::syscall(SYS_capset, &header, none.data()) == 0) return std::nullopt;
-  return std::string{"capset: "} + std::strerror(errno);
+  if (set({})) return std::nullopt;
+  const auto reason = std::string{"capset: "} + std::strerror(errno);
+  // It began anew without any, and what it could be given is of no use with no_new_privs.
+  if (begun_anew() && !any(get())) return std::nullopt;
+  return reason;
 }
 
 std::optional<std::string> refuse_new_privileges() {

@@ -40,6 +40,10 @@ struct Sandbox {
 // a container does not allow is left out, never fatal: a relay without it serves all the same.
 Sandbox enter_sandbox(const Places& places);
 
+// Whether the process has capabilities, and may not give them up, but by beginning anew
+// (inherited_sockets.hpp).
+bool capabilities_stick();
+
 // One layer each. Empty: it holds; else why not.
 std::optional<std::string> give_up_capabilities();
 std::optional<std::string> refuse_new_privileges();

@@ -1,5 +1,6 @@
 """What the server takes away from itself, and that it serves all the same (docs/sandbox.md)."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -164,14 +165,44 @@ def test_root_is_told_what_it_will_not_read_again(network, serve, tmp_path):
         assert client.allocate()
 
 
-@pytest.fixture
-def of_nobody(network):
+@contextlib.contextmanager
+def serving_as_nobody(network, **options):
     """A server without privileges from the start, in a directory of its own."""
     with tempfile.TemporaryDirectory() as name:
-        server = Yuelao(network.server, pathlib.Path(name), settings(), user=NOBODY)
+        options = {"configuration": settings()} | options
+        server = Yuelao(network.server, pathlib.Path(name), user=NOBODY, **options)
         server.wait_for_news("READY=1")
         yield server
         server.stop()
+
+
+@pytest.fixture
+def of_nobody(network):
+    with serving_as_nobody(network) as server:
+        yield server
+
+
+@pytest.mark.parametrize("poller", ["epoll", "io_uring"])
+def test_as_a_service_it_keeps_its_port_and_no_capability(network, poller):
+    """systemd's unit gives CAP_NET_BIND_SERVICE, and no capset(2) to be rid of it."""
+    configuration = settings(listen=["udp:443", "tcp:443", "udp:3478"], poller=poller)
+    with serving_as_nobody(network, configuration=configuration, refused=["capset"],
+                           capability="net_bind_service") as server:
+        assert f'layers="{", ".join(LAYERS)}"' in server.wait_for_line(r" sandbox ")
+        assert held(server) == LAYERS
+        for thread in threads(server):
+            for name in ("CapPrm", "CapEff", "CapAmb"):
+                assert int(thread[name], 16) == 0, (thread["Name"], name)
+        clients = [TurnClient(network.client, transport, family, port)
+                   for transport, port in (("udp", 443), ("tcp", 443), ("udp", 3478))
+                   for family in (4, 6)]
+        for one in clients:
+            with one:
+                assert one.allocate()
+        # It is one process, started once: nothing is said twice, nothing left over.
+        assert server.output.count(" ready ") == server.output.count(" sandbox ") == 1
+        server.reload()
+        server.wait_for_line("configuration reloaded")
 
 
 def test_a_user_without_privileges_has_it_too(network, of_nobody):

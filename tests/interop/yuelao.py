@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 import threading
 
 import seccomp
@@ -40,11 +41,20 @@ def settings(**changes):
     } | changes
 
 
+def refuse(calls):
+    """From now on they fail, here and in programs that this one becomes."""
+    rules = seccomp.SyscallFilter(seccomp.ALLOW)
+    for call in calls:
+        rules.add_rule(seccomp.ERRNO(errno.EPERM), call)
+    rules.load()
+
+
 class Yuelao:
     def __init__(self, namespace, directory, configuration, descriptors=None, environment=None,
-                 refused=(), user=None):
+                 refused=(), user=None, capability=None):
         """`refused` are system calls that fail with EPERM, as a container's profile has it.
-        `user` is the number of one that it runs as instead of root."""
+        `user` is the number of one that it runs as instead of root, with nothing but
+        `capability`."""
         self.namespace = namespace
         self.file = directory / "yuelao.yaml"
         self.lines = []
@@ -58,18 +68,19 @@ class Yuelao:
         def limit():
             if descriptors:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-            if refused:
-                rules = seccomp.SyscallFilter(seccomp.ALLOW)
-                for call in refused:
-                    rules.add_rule(seccomp.ERRNO(errno.EPERM), call)
-                rules.load()
+            if refused and not user:
+                refuse(refused)
 
         state = directory / "state"
         become = []
         if user:
             for owned in (directory, path, self.file):
                 os.chown(owned, user, user)
-            become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+            become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups",
+                      *([f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}"]
+                        if capability else []),
+                      # Itself refused what setpriv needs.
+                      sys.executable, __file__, ",".join(refused)]
         self.process = subprocess.Popen(
             namespace.command(*become, PROGRAM, "serve", *([] if configuration is None
                                                   else ["--config", self.file])),
@@ -173,3 +184,9 @@ class Yuelao:
         want, _, labels = name.rstrip("}").partition("{")
         return sum(float(line.rsplit(" ", 1)[1]) for line in body.split("\n")
                    if re.match(rf"{want}[{{ ]", line) and labels in line)
+
+
+if __name__ == "__main__":  # yuelao.py CALL,... PROGRAM ARGUMENT...: the program without the calls
+    if sys.argv[1]:
+        refuse(sys.argv[1].split(","))
+    os.execv(sys.argv[2], sys.argv[2:])
