@@ -44,7 +44,8 @@ def test_silent_connections_make_room_for_newer_ones(network, serve, certificate
 
 @pytest.mark.parametrize("family, neighbour", [(4, False), (6, True)])
 def test_one_address_has_so_many_connections(network, serve, certificate, family, neighbour):
-    server = serve(settings(tls=certificate, limits={"connections_per_client": 3}))
+    # One thread accepts in the order they came.
+    server = serve(settings(tls=certificate, limits={"connections_per_client": 3}, threads=1))
     with contextlib.ExitStack() as closing:
         open_ones = [closing.enter_context(connect(network, family, CLIENT[family]))
                      for _ in range(3)]
@@ -57,7 +58,7 @@ def test_one_address_has_so_many_connections(network, serve, certificate, family
         else:
             other.sendall(b"\x16\x03")
         open_ones[0].close()
-        server.reload(settings(tls=certificate, limits={"connections_per_client": 5}))
+        server.reload(settings(tls=certificate, limits={"connections_per_client": 5}, threads=1))
         late = closing.enter_context(connect(network, family, CLIENT[family]))
         late.settimeout(0.5)
         with pytest.raises(TimeoutError):
