@@ -78,11 +78,14 @@ class Filter {
   int error_ = 0;
 };
 
+// Constants of the kernel's headers, whatever type each of them has.
+using Data = std::initializer_list<scmp_datum_t>;
+
 // TCP and UDP, what getifaddrs(3) and AddressWatch ask the kernel, and unix sockets for systemd
 // and the name service. No raw sockets, no packets, no other protocol of the kernel's.
 void allow_sockets(Filter& filter) {
   constexpr scmp_datum_t kind = 0xF;  // beside SOCK_CLOEXEC and SOCK_NONBLOCK
-  for (const scmp_datum_t family : {AF_INET, AF_INET6}) {
+  for (const auto family : Data{AF_INET, AF_INET6}) {
     for (const auto& [type, protocol] :
          {std::pair{SOCK_STREAM, IPPROTO_TCP}, std::pair{SOCK_DGRAM, IPPROTO_UDP}}) {
       for (const int number : {int{IPPROTO_IP}, int{protocol}}) {
@@ -92,11 +95,11 @@ void allow_sockets(Filter& filter) {
     }
   }
   filter.allow("socket", {is(0, AF_NETLINK), is(2, NETLINK_ROUTE)});
-  for (const scmp_datum_t type : {SOCK_STREAM, SOCK_DGRAM}) {
+  for (const auto type : Data{SOCK_STREAM, SOCK_DGRAM}) {
     filter.allow("socket", {is(0, AF_UNIX), bits_are(1, kind, type)});
   }
   filter.allow("socketpair", {is(0, AF_UNIX)});
-  for (const scmp_datum_t request : {FIONBIO, FIONREAD, SIOCGIFNAME, SIOCGIFINDEX, TCGETS}) {
+  for (const auto request : Data{FIONBIO, FIONREAD, SIOCGIFNAME, SIOCGIFINDEX, TCGETS}) {
     filter.allow("ioctl", {is(1, request)});
   }
 }
@@ -117,7 +120,7 @@ void allow_threads(Filter& filter) {
   filter.allow("clone", {bits_are(0, namespaces | CLONE_THREAD, CLONE_THREAD)});
   const auto self = static_cast<scmp_datum_t>(::getpid());
   filter.allow("tgkill", {is(0, self)});  // abort(3)
-  for (const scmp_datum_t option : {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE}) {
+  for (const auto option : Data{PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE}) {
     filter.allow("prctl", {is(0, option)});
   }
   filter.allow("prlimit64", {is(0, 0), is(2, 0)});  // reading limits
