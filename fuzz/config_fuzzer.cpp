@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "config/load.hpp"
+#include "fuzz/place.hpp"
 #include "fuzz/promise.hpp"
 
 // Reads whatever arrives as a configuration file, and checks what load.hpp promises of
@@ -13,15 +14,13 @@ namespace {
 
 using fuzz::promise;
 
-bool printable_line(std::string_view text) {
-  return std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
-}
-
 void check_error(const ConfigError& error, std::string_view text) {
   promise(error.line >= 1 && error.column >= 1, "an error has a place");
   promise(error.line <= std::ranges::count(text, '\n') + std::ranges::count(text, '\r') + 1,
           "its line is one of the text's");
-  promise(!error.sentence.empty() && printable_line(error.sentence), "an error is a sentence");
+  promise(!fuzz::plain(text) || fuzz::inside(error, text), "it is a place in the text");
+  promise(!error.sentence.empty() && fuzz::printable_line(error.sentence),
+          "an error is a sentence");
 }
 
 void check_config(const Config& config) {
@@ -42,7 +41,8 @@ void check_config(const Config& config) {
   for (const auto& secret : config.turn.credentials.rest_secrets) {
     promise(!secret.empty(), "no secret is empty");
   }
-  for (const auto& warning : config.warnings) promise(printable_line(warning), "one line each");
+  for (const auto& warning : config.warnings)
+    promise(fuzz::printable_line(warning), "one line each");
 }
 
 }  // namespace
