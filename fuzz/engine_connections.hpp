@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -7,6 +8,7 @@
 #include "fuzz/promise.hpp"
 #include "protocol/turn/outbox.hpp"
 #include "protocol/turn/peer_policy.hpp"
+#include "protocol/turn/peer_ports.hpp"
 #include "protocol/turn/relay_directory.hpp"
 
 namespace yuelao::turn {
@@ -17,55 +19,68 @@ class Connections {
  public:
   enum class State : std::uint8_t { connecting, pending, bound };
 
-  void connect(const ConnectPeer& command, const PeerRules& rules,
+  void connect(const ConnectPeer& command, const PeerRules& rules, const PeerPorts& ports,
                const RelayDirectory& directory) {
-    fuzz::promise(PeerPolicy{rules}.judge(command.peer.address) == PeerPolicy::Verdict::allowed ||
-                      directory.takes_connections(command.peer),
+    const auto& [address, port] = command.peer;
+    const bool legal = PeerPolicy{rules}.judge(address) == PeerPolicy::Verdict::allowed &&
+                       ports.allow(RelayTransport::tcp, port);
+    fuzz::promise(legal || directory.takes_connections(command.peer),
                   "only legal peers and relays of our own are connected to");
-    add(command.id, State::connecting);
+    add(command.id, command.relay, State::connecting);
   }
-  void accept(ConnectionId id) { add(id, State::pending); }
+  void accept(ConnectionId id, RelayId relay) { add(id, relay, State::pending); }
   void outcome(ConnectionId id, bool made) {
     if (made) {
-      states_.at(id) = State::pending;
+      connections_.at(id).state = State::pending;
     } else {
-      states_.erase(id);
+      connections_.erase(id);
     }
   }
   void cancel(ConnectionId id) {
-    fuzz::promise(states_.at(id) == State::connecting, "what is over is not cancelled");
-    states_.erase(id);
+    fuzz::promise(connections_.at(id).state == State::connecting, "what is over is not cancelled");
+    connections_.erase(id);
   }
   void bind(const BindPeer& command) {
-    auto& state = states_.at(command.id);
+    auto& state = connections_.at(command.id).state;
     fuzz::promise(state == State::pending, "a connection is bound once");
     fuzz::promise(command.stream.kind == SocketRef::Kind::stream, "data flow over streams alone");
     state = State::bound;
   }
   void close(ConnectionId id) {
-    fuzz::promise(states_.erase(id) == 1, "a connection is closed once");
+    fuzz::promise(connections_.erase(id) == 1, "a connection is closed once");
   }
 
   // One in that state.
   std::optional<ConnectionId> any(State wanted) const {
-    for (const auto& [id, state] : states_) {
-      if (state == wanted) return id;
+    for (const auto& [id, connection] : connections_) {
+      if (connection.state == wanted) return id;
     }
     return std::nullopt;
   }
   // One of them, or a number that nobody has.
   ConnectionId pick(unsigned choice) const {
-    return choice < states_.size() ? std::next(states_.begin(), choice)->first : choice;
+    return choice < connections_.size() ? std::next(connections_.begin(), choice)->first : choice;
   }
-  std::size_t size() const { return states_.size(); }
-  bool empty() const { return states_.empty(); }
+  // Whether it is true of the relay of each.
+  bool all(auto&& is_true) const {
+    return std::ranges::all_of(connections_,
+                               [&](const auto& one) { return is_true(one.second.relay); });
+  }
+  std::size_t size() const { return connections_.size(); }
+  bool empty() const { return connections_.empty(); }
 
  private:
-  void add(ConnectionId id, State state) {
-    fuzz::promise(states_.emplace(id, state).second, "a number is used once");
+  struct Connection {
+    RelayId relay;
+    State state;
+  };
+
+  void add(ConnectionId id, RelayId relay, State state) {
+    const bool is_new = connections_.emplace(id, Connection{relay, state}).second;
+    fuzz::promise(is_new, "a number is used once");
   }
 
-  std::map<ConnectionId, State> states_;
+  std::map<ConnectionId, Connection> connections_;
 };
 
 }  // namespace yuelao::turn

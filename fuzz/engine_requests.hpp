@@ -1,10 +1,13 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "fuzz/engine_world.hpp"
+#include "fuzz/known_types.hpp"
 #include "fuzz/script.hpp"
 #include "protocol/stun/attributes.hpp"
 #include "protocol/stun/credentials.hpp"
@@ -98,6 +101,66 @@ inline void add_wishes(stun::MessageWriter& writer, const std::vector<Reservatio
   if ((wishes & 8U) != 0 && !tokens.empty()) {
     const auto newest = tokens.size() - 1 - script.choose(4) % tokens.size();
     writer.add(attribute::reservation_token, tokens.at(newest));
+  }
+}
+
+// What a message asks to be relayed; empty where that is not to be seen.
+inline Bytes payload_of(Bytes message) {
+  if (message.size() < 4) return {};
+  if (std::to_integer<unsigned>(message[0]) >= 4) {
+    return message.subspan(4,
+                           std::min<std::size_t>(load_u16(message.subspan(2)), message.size() - 4));
+  }
+  const auto parsed = stun::Message::parse(message);
+  return parsed ? parsed->value_of(stun::attribute::data.type).value_or(Bytes{}) : Bytes{};
+}
+
+// An IPv4 address in IPv6's clothes, as no writer of ours would spell it.
+inline std::array<std::byte, 20> spelt_as_mapped(const Endpoint& peer, Bytes id) {
+  std::array<std::byte, 20> value{};
+  store_u16(value, 2);  // IPv6
+  store_u16(MutableBytes{value}.subspan(2), peer.port);
+  value[14] = value[15] = std::byte{0xFF};
+  std::ranges::copy(std::as_bytes(peer.address.octets()).first(4), value.begin() + 16);
+  // RFC 8489 §14.2.
+  std::array<std::byte, 16> mask{std::byte{0x21}, std::byte{0x12}, std::byte{0xA4},
+                                 std::byte{0x42}};
+  std::ranges::copy(id, mask.begin() + 4);
+  for (std::size_t i = 0; i < mask.size(); ++i) value[i + 4] ^= mask[i];
+  value[2] ^= mask[0];
+  value[3] ^= mask[1];
+  return value;
+}
+
+// Up to seven attributes of known types, of which some mean something.
+inline void add_any_attributes(stun::MessageWriter& writer, Bytes id, fuzz::Script& script) {
+  namespace attribute = stun::attribute;
+  const auto& types = fuzz::known_types();
+  for (auto count = script.choose(8); count > 0; --count) {
+    const auto& peer = peers.at(script.choose(peers.size()));
+    switch (script.choose(8)) {
+      case 0:
+        writer.add(attribute::xor_peer_address, peer);
+        break;
+      case 1:
+        if (peer.address.family() != Family::ipv4) break;
+        writer.add(stun::Attribute<Bytes>{attribute::xor_peer_address.type},
+                   spelt_as_mapped(peer, id));
+        break;
+      case 2:
+        writer.add(attribute::channel_number, stun::ChannelNumber::from(0x4000).value());
+        break;
+      case 3:
+        writer.add(attribute::requested_transport, std::uint8_t{17});
+        break;
+      case 4:
+        writer.add(attribute::lifetime, std::chrono::seconds{script.choose(3)});
+        break;
+      default:
+        writer.add(
+            stun::Attribute<Bytes>{types.at(script.choose(static_cast<unsigned>(types.size())))},
+            script.take(script.choose(36)));
+    }
   }
 }
 
