@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "fuzz/promise.hpp"
+#include "fuzz/stun_mutator.hpp"
 #include "protocol/stun/integrity.hpp"
 #include "protocol/stun/message.hpp"
 #include "protocol/stun/message_writer.hpp"
@@ -16,7 +17,7 @@ namespace {
 
 using fuzz::promise;
 
-const auto key = as_bytes("key");
+const auto key = fuzz::mutator_key;
 
 bool inside(Bytes view, Bytes datagram) {
   constexpr std::less_equal<const std::byte*> before;
@@ -121,6 +122,59 @@ void check_rewritten(const Message& message) {
       });
 }
 
+// Up to where the message is signed, and as long as it says. Empty: it is not signed.
+std::vector<std::byte> signed_part(const Message& message) {
+  auto value = message.value_of(attribute::message_integrity_sha256.type);
+  if (!value) value = message.value_of(attribute::message_integrity.type);
+  if (!value) return {};
+  const auto end = static_cast<std::size_t>(value->data() - message.bytes().data()) + value->size();
+  const auto part = message.bytes().first(end + padding_to_four(value->size()));
+  std::vector<std::byte> octets{part.begin(), part.end()};
+  store_u16(MutableBytes{octets}.subspan(2),
+            static_cast<std::uint16_t>(part.size() - header_bytes));
+  return octets;
+}
+
+// RFC 8489 §9: what stands behind a signature is as if it were not there, FINGERPRINT aside.
+void check_behind_signature(const Message& message, Bytes part) {
+  const auto alone = Message::parse(part);
+  promise(alone.has_value(), "a message may end with its signature");
+  promise(verify_integrity(*alone, key) == verify_integrity(message, key) &&
+              verify_integrity_sha256(*alone, key) == verify_integrity_sha256(message, key),
+          "a signature does not cover what is behind it");
+  test::for_every_attribute([&]<class T, class Codec>(std::string_view,
+                                                      const Attribute<T, Codec>& attribute) {
+    if (attribute.type == attribute::fingerprint.type) return;
+    const auto here = message.value_of(attribute.type);
+    const auto there = alone->value_of(attribute.type);
+    promise(here.has_value() == there.has_value() && (!here || std::ranges::equal(*here, *there)),
+            "what is behind a signature counts for nothing");
+  });
+}
+
+// A bit of the transaction id, which every signature covers.
+void check_forged(const Message& message, std::vector<std::byte> part) {
+  part[header_bytes - 1] ^= std::byte{1};
+  const auto forged = Message::parse(part);
+  if (!forged) return;
+  promise(verify_integrity(*forged, key) != Integrity::valid ||
+              verify_integrity(message, key) != Integrity::valid,
+          "a changed message is not valid");
+  promise(verify_integrity_sha256(*forged, key, 16) != Integrity::valid ||
+              verify_integrity_sha256(message, key, 16) != Integrity::valid,
+          "a changed message is not valid by SHA-256");
+}
+
+void check_integrity(const Message& message) {
+  const auto strict = verify_integrity_sha256(message, key);
+  const auto lenient = verify_integrity_sha256(message, key, 16);
+  promise(strict == lenient || strict == Integrity::malformed, "a short HMAC is malformed");
+  const auto part = signed_part(message);
+  if (part.empty()) return;
+  check_behind_signature(message, part);
+  check_forged(message, part);
+}
+
 }  // namespace
 
 void check(Bytes datagram) {
@@ -129,12 +183,25 @@ void check(Bytes datagram) {
   promise(message->bytes().data() == datagram.data(), "the message is a view");
   check_views(*message);
   check_unknown(*message);
-  verify_integrity(*message, key);
-  verify_integrity_sha256(*message, key, 16);
+  check_integrity(*message);
   check_rewritten(*message);
 }
 
 }  // namespace yuelao::stun
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t max_size, unsigned seed) {
+  return yuelao::fuzz::mutate_stun({data, max_size}, size, seed);
+}
+
+extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* one, std::size_t one_size,
+                                                 const std::uint8_t* other, std::size_t other_size,
+                                                 std::uint8_t* out, std::size_t max_size,
+                                                 unsigned seed) {
+  return yuelao::fuzz::cross_stun(std::as_bytes(std::span{one, one_size}),
+                                  std::as_bytes(std::span{other, other_size}), {out, max_size},
+                                  seed);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   yuelao::stun::check(std::as_bytes(std::span{data, size}));
