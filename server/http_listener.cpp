@@ -25,28 +25,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using namespace std::chrono_literals;
 
-constexpr std::size_t header_limit_bytes = 8192;
-
 using Stream = beast::tcp_stream;
-using Parser = http::request_parser<http::string_body>;
-
-// What to answer before closing; empty where nobody is listening any more.
-std::optional<HttpResponse> refuse(const error_code& error) {
-  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-    return http_response(http::status::request_header_fields_too_large, "header too large\n");
-  }
-  if (error == http::error::body_limit) {
-    return http_response(http::status::payload_too_large, "body too large\n");
-  }
-  if (error == http::error::end_of_stream || error == http::error::partial_message) {
-    return std::nullopt;
-  }
-  // Whatever else HTTP has to say is about malformed input; the rest is the network's.
-  if (error.category() != make_error_code(http::error::bad_version).category()) {
-    return std::nullopt;
-  }
-  return http_response(http::status::bad_request, "not understood\n");
-}
 
 IpAddress client_of(const Stream& stream) {
   error_code error;
@@ -56,14 +35,6 @@ IpAddress client_of(const Stream& stream) {
 }
 
 }  // namespace
-
-HttpResponse http_response(http::status status, std::string body, std::string_view type) {
-  HttpResponse response{status, 11};
-  response.set(http::field::content_type, type);
-  response.set(http::field::cache_control, "no-store");
-  response.body() = std::move(body);
-  return response;
-}
 
 struct HttpListener::State : std::enable_shared_from_this<State> {
   State(asio::io_context& context, HttpOptions bounds, HttpHandler answers)
@@ -129,7 +100,7 @@ asio::awaitable<void> HttpListener::State::accept() {
 
 asio::awaitable<void> HttpListener::State::serve(std::shared_ptr<Stream> stream) {
   const auto self = shared_from_this();
-  beast::flat_buffer buffer{2 * header_limit_bytes};
+  beast::flat_buffer buffer{2 * http_header_limit_bytes};
   stream->expires_after(options.transfer);
   while (co_await exchange(*stream, buffer)) stream->expires_after(options.idle);
   error_code ignored;
@@ -139,28 +110,20 @@ asio::awaitable<void> HttpListener::State::serve(std::shared_ptr<Stream> stream)
 
 // One request and its answer. True when the connection may carry another.
 asio::awaitable<bool> HttpListener::State::exchange(Stream& stream, beast::flat_buffer& buffer) {
-  Parser parser;
-  parser.header_limit(header_limit_bytes);
-  parser.body_limit(options.body_bytes);
+  HttpParser parser;
+  bound(parser, options.body_bytes);
   const auto [error, size] = co_await http::async_read(stream, buffer, parser, as_result);
-  // RFC 9110 §9.3.2: HEAD's answer has GET's fields and no content.
-  const bool head = !error && parser.get().method() == http::verb::head;
-  const bool wanted = !error && parser.get().keep_alive();
+  HttpAsked asked;
   std::optional<HttpResponse> response;
   if (error) {
-    response = refuse(error);
+    response = http_refusal(error);
     if (!response) co_return false;
   } else {
+    asked = asked_by(parser);
     HttpRequest request{parser.release(), client_of(stream)};
     response = co_await handler(std::move(request));
   }
-  response->keep_alive(wanted);
-  response->prepare_payload();
-  const bool lasts = response->keep_alive();
-
-  http::message_generator message =
-      head ? http::message_generator{http::response<http::empty_body>{std::move(response->base())}}
-           : http::message_generator{*std::move(response)};
+  auto [message, lasts] = http_reply(*std::move(response), asked);
   stream.expires_after(options.transfer);
   const auto [failed, sent] = co_await beast::async_write(stream, std::move(message), as_result);
   co_return lasts && !failed;

@@ -4,33 +4,20 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <string>
 #include <string_view>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include "protocol/endpoint.hpp"
+#include "server/http_exchange.hpp"
 
 namespace yuelao::server {
-
-using HttpResponse = boost::beast::http::response<boost::beast::http::string_body>;
-
-struct HttpRequest {
-  boost::beast::http::request<boost::beast::http::string_body> message;
-  IpAddress client;
-};
 
 // What to answer. Runs on the listener's thread, may wait, and may outlive the listener:
 // what it needs, it holds. The listener adds what belongs to the connection, and leaves
 // the content of an answer to HEAD away.
 using HttpHandler = std::function<boost::asio::awaitable<HttpResponse>(HttpRequest request)>;
-
-// An answer that no cache may keep.
-HttpResponse http_response(boost::beast::http::status status, std::string body,
-                           std::string_view type = "text/plain; charset=utf-8");
 
 struct HttpOptions {
   // For the sentence when the port cannot be had: "for metrics", and the key to change.

@@ -18,7 +18,7 @@ INCLUDES = {
                ("yaml-cpp/", "fcntl.h", "sys/stat.h", "unistd.h")),
     "server": ({"base", "edge", "stun", "client", "turn", "config", "server"}, None),  # None: any
     "tests": ({"base", "edge", "stun", "client", "turn", "config", "server", "tests"}, None),
-    "fuzz": ({"base", "edge", "stun", "client", "turn", "config", "tests", "fuzz"}, None),
+    "fuzz": ({"base", "edge", "stun", "client", "turn", "config", "server", "tests", "fuzz"}, None),
 }
 PURE = {"base", "edge", "stun", "client", "turn"}
 
