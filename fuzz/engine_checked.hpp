@@ -1,9 +1,10 @@
 #pragma once
 
-#include <map>
 #include <optional>
-#include <set>
 #include <vector>
+
+#include <boost/container/flat_map.hpp>
+#include <boost/container/flat_set.hpp>
 
 #include "fuzz/engine_connections.hpp"
 #include "fuzz/engine_mobility.hpp"
@@ -18,6 +19,9 @@
 
 namespace yuelao::turn {
 
+// The containers are all templates: those of libstdc++ that are not would have to be built with
+// MemorySanitizer, too.
+//
 // The engine in its scripted world, with a model of who may talk to whom beside it. Who gives it an
 // input settles it afterwards: then the engine's promises (ARCHITECTURE.md) are checked.
 class CheckedEngine {
@@ -124,6 +128,8 @@ class CheckedEngine {
   }
 
   void check(const Send& send) const {
+    fuzz::promise_written(send.prefix);
+    fuzz::promise_written(send.payload);
     if (send.from.kind == SocketRef::Kind::relay) return check_to_peer(send);
     const auto answer = stun::Message::parse(send.prefix);
     const bool data = !answer || answer->method() == stun::Method::data;
@@ -242,10 +248,12 @@ class CheckedEngine {
     opened(wanted.id, {bound, next_port_++});
   }
   void open(const OpenReserved& wanted) {
-    auto held = held_.extract(wanted.token);
-    fuzz::promise(!held.empty(), "what is reserved is opened once");
+    const auto held = held_.find(wanted.token);
+    fuzz::promise(held != held_.end(), "what is reserved is opened once");
+    const auto bound = held->second;
+    held_.erase(held);
     if (script_.choose(8) == 7) return refuse(wanted.id);
-    opened(wanted.id, held.mapped());
+    opened(wanted.id, bound);
   }
   void opened(RelayId relay, const Endpoint& bound) {
     fuzz::promise(open_.insert(relay).second, "a relay is opened once");
@@ -273,10 +281,10 @@ class CheckedEngine {
   Engine engine_{
       options_, {quota_, directory_, reservations_, roaming_, bandwidth_, this_shard, 2}, random_};
   Outbox out_;
-  std::set<RelayId> open_;
+  boost::container::flat_set<RelayId> open_;
   Permissions permissions_{options_};
   Connections connections_;
-  std::map<ReservationToken, Endpoint> held_;
+  boost::container::flat_map<ReservationToken, Endpoint> held_;
   std::vector<ReservationToken> tokens_;  // all that there were
   Tickets tickets_{options_};
   std::uint16_t next_port_ = 50000;

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <optional>
+
+#include <boost/container/flat_map.hpp>
 
 #include "fuzz/promise.hpp"
 #include "protocol/turn/outbox.hpp"
@@ -80,7 +81,7 @@ class Connections {
     fuzz::promise(is_new, "a number is used once");
   }
 
-  std::map<ConnectionId, Connection> connections_;
+  boost::container::flat_map<ConnectionId, Connection> connections_;
 };
 
 }  // namespace yuelao::turn

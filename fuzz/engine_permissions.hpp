@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
-#include <set>
+
+#include <boost/container/flat_map.hpp>
+#include <boost/container/flat_set.hpp>
 
 #include "fuzz/promise.hpp"
 #include "protocol/now.hpp"
@@ -79,14 +80,16 @@ class Permissions {
   }
 
  private:
+  template <class Key, class Value>
+  using Map = boost::container::flat_map<Key, Value>;
   struct Channel {
     Endpoint peer;
     SteadyTime expires;
   };
   struct Relay {
     std::uint64_t session = 0;
-    std::map<IpAddress, SteadyTime> permissions;
-    std::map<std::uint16_t, Channel> channels;
+    Map<IpAddress, SteadyTime> permissions;
+    Map<std::uint16_t, Channel> channels;
 
     bool permits(const IpAddress& peer, Now now) const {
       const auto found = permissions.find(peer);
@@ -130,9 +133,9 @@ class Permissions {
   }
 
   TicketSealer tickets_;
-  std::map<RelayId, Relay> relays_;
-  std::map<std::uint16_t, RelayId> by_port_;
-  std::map<std::uint64_t, std::set<FiveTuple>> tuples_;  // of a session
+  Map<RelayId, Relay> relays_;
+  Map<std::uint16_t, RelayId> by_port_;
+  Map<std::uint64_t, boost::container::flat_set<FiveTuple>> tuples_;  // of a session
 };
 
 }  // namespace yuelao::turn

@@ -53,7 +53,9 @@ void check(Bytes received) {
           "what follows the header changes nothing");
   if (!header->proxied) return;
   ComposedProxyHeader room{};
-  const auto again = parse_proxy_header(compose_proxy_header(*header->proxied, room));
+  const auto composed = compose_proxy_header(*header->proxied, room);
+  fuzz::promise_written(composed);
+  const auto again = parse_proxy_header(composed);
   promise(again && again->proxied == header->proxied, "a header survives being written again");
 }
 
