@@ -4,6 +4,8 @@
 #include <string_view>
 
 #include "config/load.hpp"
+#include "fuzz/known_lines.hpp"
+#include "fuzz/line_mutator.hpp"
 #include "fuzz/place.hpp"
 #include "fuzz/promise.hpp"
 
@@ -57,6 +59,11 @@ void check(std::string_view text) {
 }
 
 }  // namespace yuelao::config
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t max_size, unsigned seed) {
+  return yuelao::fuzz::mutate_lines({data, max_size}, size, seed, yuelao::fuzz::yaml_lines);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text{data, data + size};

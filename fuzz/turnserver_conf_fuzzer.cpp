@@ -6,6 +6,8 @@
 #include "config/coturn.hpp"
 #include "config/load.hpp"
 #include "config/turnserver_conf.hpp"
+#include "fuzz/known_lines.hpp"
+#include "fuzz/line_mutator.hpp"
 #include "fuzz/place.hpp"
 #include "fuzz/promise.hpp"
 
@@ -47,6 +49,12 @@ void check_import(std::string_view text) {
 }
 
 }  // namespace yuelao::config
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t max_size, unsigned seed) {
+  return yuelao::fuzz::mutate_lines({data, max_size}, size, seed,
+                                    yuelao::fuzz::turnserver_conf_lines);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text{data, data + size};
