@@ -236,6 +236,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       server::answers_to({stream, {stream.size(), Arrivals::Cut::anywhere, 0, stream.size()}});
   const auto pieces =
       server::answers_to({stream, {stream.size(), Arrivals::Cut::anywhere, data[0]}});
-  fuzz::promise(whole == pieces, "a request means the same in pieces");
+  // Beast holds first line and fields to the limit each by itself where both are there at once.
+  const bool limited = stream.size() >= server::http_header_limit_bytes;
+  fuzz::promise(limited || whole == pieces, "a request means the same in pieces");
   return 0;
 }
