@@ -55,7 +55,7 @@ std::optional<std::string> give_up_capabilities() {
   empty_bounding_set();
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   if (set({})) return std::nullopt;
-  const auto reason = std::string{"capset: "} + std::strerror(errno);
+  auto reason = std::string{"capset: "} + std::strerror(errno);
   // It began anew without any, and what it could be given is of no use with no_new_privs.
   if (begun_anew() && !any(get())) return std::nullopt;
   return reason;

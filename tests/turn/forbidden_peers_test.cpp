@@ -71,7 +71,7 @@ std::vector<IpAddress> spellings(const IpAddress& address) {
 
 // A client with relays of both families for each transport, whose world limits nothing else.
 struct Doors {
-  explicit Doors(Options options = doors_options()) : world{options} {
+  explicit Doors(const Options& options = doors_options()) : world{options} {
     udp.allocate([](stun::MessageWriter& writer) {
       requesting_udp()(writer);
       writer.add(attribute::additional_address_family, Family::ipv6);
