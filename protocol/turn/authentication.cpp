@@ -103,8 +103,10 @@ std::optional<stun::LongTermKey> Authentication::proven_key(const stun::Message&
                                                             WallTime now) const {
   const auto candidates =
       user ? users_.keys_of(*user, algorithm, now) : Candidates{.keys = {stun::LongTermKey{}}};
+  std::size_t tried = 0;
   for (const auto& key : candidates.keys) {
-    if (proves(key, message) && candidates.genuine) return key;
+    if (proves(key, message) && tried < candidates.genuine) return key;
+    ++tried;
   }
   return std::nullopt;
 }

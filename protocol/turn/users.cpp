@@ -33,19 +33,20 @@ Users::Users(const Credentials& credentials, std::string_view realm)
 
 Candidates Users::keys_of(std::string_view name, stun::KeyAlgorithm algorithm, WallTime now) const {
   Candidates candidates;
-  const auto found = by_name_.find(std::string{name});
-  if (found != by_name_.end()) {
-    const auto& keys = static_keys_[found->second];
-    return {.keys = {algorithm == stun::KeyAlgorithm::md5 ? keys.md5 : keys.sha256},
-            .genuine = true};
-  }
-  // Derived before the name is judged: an expired name costs what a live one does.
+  // Derived before the name is judged: one that has expired, or is a static user's, costs
+  // what a live one does.
   for (const auto& secret : credentials_.rest_secrets) {
     const auto password = stun::rest_password(secret.reveal(), name);
     candidates.keys.emplace_back(algorithm, name, realm_, password);
   }
-  candidates.genuine = rest_name_valid(name, now) && !candidates.keys.empty();
+  if (rest_name_valid(name, now)) candidates.genuine = candidates.keys.size();
   if (candidates.keys.empty()) candidates.keys.emplace_back();
+  const auto found = by_name_.find(std::string{name});
+  if (found != by_name_.end()) {
+    const auto& keys = static_keys_[found->second];
+    candidates.keys.front() = algorithm == stun::KeyAlgorithm::md5 ? keys.md5 : keys.sha256;
+    candidates.genuine = 1;
+  }
   return candidates;
 }
 

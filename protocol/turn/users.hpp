@@ -16,10 +16,11 @@ namespace yuelao::turn {
 
 struct Candidates {
   std::vector<stun::LongTermKey> keys;
-  // False: nobody has this name, or it is expired. The keys are there all the same, and
-  // are to be tried and their outcome ignored, so that the refusal takes as long as the
-  // one for a wrong password.
-  bool genuine = false;
+  // How many of them prove anything, from the first one on; none where nobody has this name, or
+  // it is expired. The others are there all the same, and are to be tried and their outcome
+  // ignored, so that a refusal takes as long whoever is named: whoever measures it learns of no
+  // name that there is.
+  std::size_t genuine = 0;
 };
 
 // Who a user name may belong to: static users, and TURN REST names that carry their

@@ -68,6 +68,43 @@ TEST_CASE("an unknown user and a wrong password are answered alike") {
   CHECK(first->message().has(attribute::nonce.type));
 }
 
+TEST_CASE("whoever is named, as many keys are made and tried") {
+  Credentials credentials = default_options().credentials;
+  REQUIRE_FALSE(credentials.users.empty());
+  REQUIRE(credentials.rest_secrets.size() == 2);
+  const auto& known = credentials.users.front().name;
+  const WallTime now{1'900'000'000s};
+  for (const std::size_t secrets : {2U, 1U, 0U}) {
+    CAPTURE(secrets);
+    credentials.rest_secrets.resize(secrets);
+    const Users users{credentials, "yuelao"};
+    struct Row {
+      std::string_view what;
+      std::string name;
+      std::size_t genuine;
+    };
+    const Row rows[] = {{"a static user", known, 1},
+                        {"nobody", "mallory", 0},
+                        {"a REST name", "1900000060:x", secrets},
+                        {"an expired one", "1900000000:x", 0}};
+    for (const auto& row : rows) {
+      CAPTURE(row.what);
+      const auto candidates = users.keys_of(row.name, stun::KeyAlgorithm::md5, now);
+      CHECK(candidates.keys.size() == std::max<std::size_t>(secrets, 1));
+      CHECK(candidates.genuine == row.genuine);
+    }
+  }
+}
+
+TEST_CASE("a secret makes no password for a static user") {
+  World world;
+  Client client{world, "203.0.112.9:1"};
+  for (const auto* secret : {"old-secret", "new-secret"}) {
+    use_rest(client, secret, default_options().credentials.users.front().name);
+    CHECK(code_of(client.request(Method::allocate, requesting_udp())) == 401);
+  }
+}
+
 TEST_CASE("a wrong password is told before a stale nonce") {  // RFC 8489 §9.2.4, in its order
   World world;
   Client client{world, "203.0.112.9:1"};
