@@ -13,12 +13,14 @@ namespace attribute = stun::attribute;
 using stun::ErrorCode;
 
 // RFC 3489 §11.2.1: classic clients read MAPPED-ADDRESS and want to know where the
-// answer comes from. With one address, CHANGED-ADDRESS is that address too.
+// answer comes from. With one address, CHANGED-ADDRESS is that address too. That RFC knows IPv4
+// alone: over IPv6 nobody reads the others, and they would make the longest answer there is to a
+// request of 20 octets with a forged source.
 void add_classic_addresses(stun::MessageWriter& writer, const Endpoint& mapped,
                            const Endpoint& server) {
-  writer.add(attribute::mapped_address, mapped)
-      .add(attribute::source_address, server)
-      .add(attribute::changed_address, server);
+  writer.add(attribute::mapped_address, mapped);
+  if (mapped.address.family() == Family::ipv6) return;
+  writer.add(attribute::source_address, server).add(attribute::changed_address, server);
 }
 
 void add(stun::MessageWriter& writer, const Success& success, const ReplyTo& to,

@@ -58,6 +58,19 @@ TEST_CASE("a classic client reads MAPPED-ADDRESS, SOURCE-ADDRESS and CHANGED-ADD
   CHECK_FALSE(message.has(attribute::xor_mapped_address.type));
 }
 
+// RFC 3489 knows no IPv6, and whoever forges a source shall get no more out of it.
+TEST_CASE("over IPv6 a classic request is answered with MAPPED-ADDRESS alone") {
+  World world;
+  Client client{world, "[2600::9]:40000"};
+  const auto sent = client.send(classic(Method::binding));
+  REQUIRE(sent.size() == 1);
+  const auto message = sent[0].message();
+  CHECK(message.get(attribute::mapped_address) == client.path.tuple.client);
+  CHECK_FALSE(message.has(attribute::source_address.type));
+  CHECK_FALSE(message.has(attribute::changed_address.type));
+  CHECK(sent[0].bytes.size() == 44);
+}
+
 TEST_CASE("CHANGE-REQUEST is ignored without a flag and refused with one") {
   World world;
   Client client{world, "203.0.112.9:40000"};
