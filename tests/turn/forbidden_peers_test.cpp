@@ -16,7 +16,6 @@ namespace yuelao::turn::test::forbidden_peers_test {
 namespace {
 
 constexpr auto registry = YUELAO_TEST_DIR "/vectors/special_purpose.txt";
-constexpr std::string_view port = ":50000";
 
 std::vector<IpRange> special_purpose_blocks() {
   std::ifstream file{registry};
