@@ -50,11 +50,13 @@ class Peer {
   }
   FileDescriptor accept() {
     if (!ready(socket_.value())) return {};
-    return FileDescriptor{::accept4(socket_.value(), nullptr, nullptr, SOCK_CLOEXEC)};
+    return FileDescriptor{test::uninterrupted(
+        [this] { return ::accept4(socket_.value(), nullptr, nullptr, SOCK_CLOEXEC); })};
   }
   static bool ready(int descriptor) {
     pollfd waiting{.fd = descriptor, .events = POLLIN, .revents = 0};
-    return ::poll(&waiting, 1, static_cast<int>(std::chrono::milliseconds{patience}.count())) == 1;
+    const int time = static_cast<int>(std::chrono::milliseconds{patience}.count());
+    return test::uninterrupted([&] { return ::poll(&waiting, 1, time); }) == 1;
   }
 
  private:
@@ -66,7 +68,8 @@ std::string read(int descriptor, std::size_t size) {
   std::string text(size, '\0');
   std::size_t got = 0;
   while (got < size && Peer::ready(descriptor)) {
-    const auto came = ::recv(descriptor, text.data() + got, size - got, 0);
+    const auto came =
+        test::uninterrupted([&] { return ::recv(descriptor, text.data() + got, size - got, 0); });
     if (came <= 0) break;
     got += static_cast<std::size_t>(came);
   }
@@ -75,8 +78,9 @@ std::string read(int descriptor, std::size_t size) {
 }
 
 bool write(int descriptor, std::string_view text) {
-  return ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL) ==
-         static_cast<ssize_t>(text.size());
+  const auto sent = test::uninterrupted(
+      [&] { return ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL); });
+  return sent == static_cast<ssize_t>(text.size());
 }
 
 TEST_CASE("a relay for TCP shares its port with its own connections and nobody else") {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include "protocol/turn/stream_framing.hpp"
 #include "server/socket_address.hpp"
@@ -26,7 +27,18 @@ server::FileDescriptor open_socket(const IpAddress& address, int type) {
 
 bool readable(int descriptor, milliseconds wait) {
   pollfd wanted{descriptor, POLLIN, 0};
-  return ::poll(&wanted, 1, static_cast<int>(wait.count())) == 1;
+  return uninterrupted([&] { return ::poll(&wanted, 1, static_cast<int>(wait.count())); }) == 1;
+}
+
+// The same of OpenSSL's calls, which answer with 0 or less.
+template <class Call>
+int go_on(Call call) {
+  int result = 0;
+  do {
+    errno = 0;
+    result = call();
+  } while (result <= 0 && errno == EINTR);
+  return result;
 }
 
 // No read or write of a test may hang for ever.
@@ -53,7 +65,10 @@ UdpWire::UdpWire(const IpAddress& local, const Endpoint& server) : UdpWire{Endpo
 
 void UdpWire::send_to(const Endpoint& to, Bytes message) {
   const SocketAddress address{to};
-  ::sendto(socket_.value(), message.data(), message.size(), 0, address.data(), address.size());
+  uninterrupted([&] {
+    return ::sendto(socket_.value(), message.data(), message.size(), 0, address.data(),
+                    address.size());
+  });
 }
 
 std::optional<Octets> UdpWire::receive(milliseconds wait) {
@@ -61,8 +76,9 @@ std::optional<Octets> UdpWire::receive(milliseconds wait) {
   Octets message(65536);
   SocketAddress from;
   socklen_t size = SocketAddress::capacity;
-  const auto received =
-      ::recvfrom(socket_.value(), message.data(), message.size(), 0, from.data(), &size);
+  const auto received = uninterrupted([&] {
+    return ::recvfrom(socket_.value(), message.data(), message.size(), 0, from.data(), &size);
+  });
   if (received < 0) return std::nullopt;
   source_ = from.endpoint();
   message.resize(static_cast<std::size_t>(received));
@@ -79,8 +95,10 @@ Endpoint UdpWire::local() const {
 TcpWire::TcpWire(const Endpoint& server) : socket_{open_socket(server.address, SOCK_STREAM)} {
   bound_waits(socket_.value());
   const SocketAddress address{server};
-  if (::connect(socket_.value(), address.data(), address.size()) != 0) {
-    throw std::runtime_error{"connect"};
+  // Asked again, it waits for the connection that is on its way.
+  const auto connect = [&] { return ::connect(socket_.value(), address.data(), address.size()); };
+  if (uninterrupted(connect) != 0) {
+    throw std::system_error{errno, std::system_category(), "connect"};
   }
 }
 
@@ -92,7 +110,8 @@ void TcpWire::send(Bytes message) {
 
 bool TcpWire::write(Bytes octets) {
   while (!octets.empty()) {
-    const auto sent = ::send(socket_.value(), octets.data(), octets.size(), MSG_NOSIGNAL);
+    const auto sent = uninterrupted(
+        [&] { return ::send(socket_.value(), octets.data(), octets.size(), MSG_NOSIGNAL); });
     if (sent <= 0) return false;
     octets = octets.subspan(static_cast<std::size_t>(sent));
   }
@@ -116,7 +135,8 @@ std::optional<Octets> TcpWire::receive(milliseconds wait) {
 bool TcpWire::read_more(milliseconds wait) {
   if (!readable(socket_.value(), wait)) return false;
   std::array<std::byte, 16384> chunk{};
-  const auto size = ::recv(socket_.value(), chunk.data(), chunk.size(), 0);
+  const auto size =
+      uninterrupted([&] { return ::recv(socket_.value(), chunk.data(), chunk.size(), 0); });
   if (size <= 0) return false;
   received_.insert(received_.end(), chunk.begin(), chunk.begin() + size);
   return true;
@@ -125,7 +145,9 @@ bool TcpWire::read_more(milliseconds wait) {
 bool TcpWire::closed_by_server() {
   std::array<std::byte, 16384> ignored{};
   while (readable(socket_.value(), patience)) {
-    if (::recv(socket_.value(), ignored.data(), ignored.size(), 0) <= 0) return true;
+    const auto size =
+        uninterrupted([&] { return ::recv(socket_.value(), ignored.data(), ignored.size(), 0); });
+    if (size <= 0) return true;
   }
   return false;
 }
@@ -159,12 +181,7 @@ TlsWire::TlsWire(const Endpoint& server, std::string_view alpn, int highest_vers
                         static_cast<unsigned>(offer.size()));
   }
   SSL_set_fd(session_->ssl, socket_.value());
-  // A call with a time limit is not begun again by the kernel (signal(7)), and io_uring interrupts
-  // this thread when a ring it had is taken apart.
-  do {
-    errno = 0;
-    session_->connected = SSL_connect(session_->ssl) == 1;
-  } while (!session_->connected && errno == EINTR);
+  session_->connected = go_on([this] { return SSL_connect(session_->ssl); }) == 1;
 }
 
 TlsWire::~TlsWire() = default;
@@ -181,13 +198,17 @@ std::string TlsWire::alpn() const {
 std::string TlsWire::version() const { return SSL_get_version(session_->ssl); }
 
 bool TlsWire::write(Bytes octets) {
-  return SSL_write(session_->ssl, octets.data(), static_cast<int>(octets.size())) > 0;
+  const auto write = [&] {
+    return SSL_write(session_->ssl, octets.data(), static_cast<int>(octets.size()));
+  };
+  return go_on(write) > 0;
 }
 
 bool TlsWire::read_more(milliseconds wait) {
   if (SSL_pending(session_->ssl) == 0 && !readable(socket_.value(), wait)) return false;
   std::array<std::byte, 16384> chunk{};
-  const int size = SSL_read(session_->ssl, chunk.data(), static_cast<int>(chunk.size()));
+  const int size =
+      go_on([&] { return SSL_read(session_->ssl, chunk.data(), static_cast<int>(chunk.size())); });
   if (size <= 0) return false;
   received_.insert(received_.end(), chunk.begin(), chunk.begin() + size);
   return true;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -24,6 +25,16 @@ inline const std::array loopbacks{loopback, *IpAddress::parse("::1")};
 
 // Long enough for a loaded machine under a sanitizer; reached only when a test fails.
 inline constexpr std::chrono::seconds patience{20};
+
+// A system call, once more when it was interrupted: one with a time limit is not begun again by the
+// kernel (signal(7)), and io_uring interrupts this thread when a ring it had is taken apart.
+template <class Call>
+auto uninterrupted(Call call) {
+  while (true) {
+    const auto result = call();
+    if (result != -1 || errno != EINTR) return result;
+  }
+}
 
 // The client's or the peer's end of a connection, blocking, each wait bounded.
 class Wire {
