@@ -38,9 +38,12 @@ class Permissions {
     if (notice.event == Notice::Event::allocation_created) {
       relays_.at(by_port_.at(notice.relayed.port)).session = notice.session;
     }
-    const bool up = notice.event == Notice::Event::allocation_created ||
-                    notice.event == Notice::Event::allocation_moved;
-    if (up) tuples_[notice.session].insert(notice.tuple);
+    const bool moved = notice.event == Notice::Event::allocation_moved;
+    // Where it came from may be another allocation's from now on.
+    if (moved) tuples_[notice.session].clear();
+    if (moved || notice.event == Notice::Event::allocation_created) {
+      tuples_[notice.session].insert(notice.tuple);
+    }
   }
 
   // A request that was answered with success.
