@@ -156,11 +156,16 @@ class Arriving {
  public:
   Arriving(Bytes stream, Arrivals arrivals) : stream_{stream}, arrivals_{arrivals} {}
 
-  // Reads one request, as Beast does off a socket.
-  boost::system::error_code read(HttpParser& parser) {
-    parser.eager(true);
+  // Reads one request's header, as Beast does off a socket, or all of it.
+  boost::system::error_code read_header(HttpParser& parser) { return read(parser, false); }
+  boost::system::error_code read(HttpParser& parser) { return read(parser, true); }
+
+ private:
+  boost::system::error_code read(HttpParser& parser, bool whole) {
+    parser.eager(whole);
     while (true) {
       boost::system::error_code error;
+      if (done(parser)) return error;
       if (feed(parser, error)) return error;
       if (!arrivals_.more()) break;
       arrived_ = arrivals_.next();
@@ -170,15 +175,18 @@ class Arriving {
     return error;
   }
 
- private:
-  // Whether the request is read, or wrong.
+  // Whether what is to be read is.
+  static bool done(const HttpParser& parser) {
+    return parser.eager() ? parser.is_done() : parser.is_header_done();
+  }
+  // Whether it is, or is wrong.
   bool feed(HttpParser& parser, boost::system::error_code& error) {
     while (consumed_ < arrived_) {
       const auto there = stream_.first(arrived_).subspan(consumed_);
       const auto size = parser.put(boost::asio::buffer(there.data(), there.size()), error);
       consumed_ += size;
       if (error == http::error::need_more) return false;
-      if (error || parser.is_done()) return true;
+      if (error || done(parser)) return true;
       promise(size > 0, "a parser that goes on has taken something");
     }
     return false;
@@ -191,7 +199,7 @@ class Arriving {
 };
 
 void check_refusal(const Answer& answer) {
-  constexpr std::array<unsigned, 3> known{400, 413, 431};
+  constexpr std::array<unsigned, 4> known{400, 411, 413, 431};
   promise(std::ranges::count(known, answer.status) == 1, "a refusal is one of those there are");
   promise(reread(answer.octets, false).keep_alive() == false, "a refusal ends the connection");
 }
@@ -203,17 +211,22 @@ std::vector<Answer> answers_to(Arriving arriving) {
   for (bool lasts = true; lasts;) {
     HttpParser parser;
     bound(parser, body_bytes);
-    const auto error = arriving.read(parser);
-    auto response = error ? http_refusal(error) : std::nullopt;
+    auto error = arriving.read_header(parser);
+    auto response = error ? http_refusal(error) : http_refusal(parser);
+    if (!error && !response) {
+      error = arriving.read(parser);
+      if (error) response = http_refusal(error);
+    }
     if (error && !response) break;
-    const auto asked = error ? HttpAsked{} : asked_by(parser);
-    HttpRequest request{error ? HttpParser{}.release() : parser.release(), {}};
-    if (!error) response = service.answer(request, now);
+    const bool refused = response.has_value();
+    const auto asked = refused ? HttpAsked{} : asked_by(parser);
+    HttpRequest request{refused ? HttpParser{}.release() : parser.release(), {}};
+    if (!refused) response = service.answer(request, now);
     const auto status = response->result_int();
     auto reply = http_reply(*std::move(response), asked);
     lasts = reply.lasts;
     answers.push_back({status, octets_of(std::move(reply.message))});
-    if (error) {
+    if (refused) {
       check_refusal(answers.back());
       // In pieces Beast may wait for the end of what it refuses at once as a whole.
       answers.pop_back();

@@ -42,6 +42,11 @@ std::optional<HttpResponse> http_refusal(const boost::system::error_code& error)
   return http_response(http::status::bad_request, "not understood\n");
 }
 
+std::optional<HttpResponse> http_refusal(const HttpParser& header) {
+  if (!header.chunked()) return std::nullopt;
+  return http_response(http::status::length_required, "say how long the content is\n");
+}
+
 HttpAsked asked_by(const HttpParser& parser) {
   return {.head = parser.get().method() == http::verb::head, .lasts = parser.get().keep_alive()};
 }

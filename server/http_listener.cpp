@@ -1,6 +1,7 @@
 #include "server/http_listener.hpp"
 
 #include <optional>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 
@@ -112,13 +113,16 @@ asio::awaitable<void> HttpListener::State::serve(std::shared_ptr<Stream> stream)
 asio::awaitable<bool> HttpListener::State::exchange(Stream& stream, beast::flat_buffer& buffer) {
   HttpParser parser;
   bound(parser, options.body_bytes);
-  const auto [error, size] = co_await http::async_read(stream, buffer, parser, as_result);
+  auto [error, size] = co_await http::async_read_header(stream, buffer, parser, as_result);
   HttpAsked asked;
-  std::optional<HttpResponse> response;
+  auto response = error ? std::nullopt : http_refusal(parser);
+  if (!error && !response) {
+    std::tie(error, size) = co_await http::async_read(stream, buffer, parser, as_result);
+  }
   if (error) {
     response = http_refusal(error);
     if (!response) co_return false;
-  } else {
+  } else if (!response) {
     asked = asked_by(parser);
     HttpRequest request{parser.release(), client_of(stream)};
     response = co_await handler(std::move(request));

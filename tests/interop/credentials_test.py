@@ -1,6 +1,7 @@
 """Credentials over HTTP: handed out to whoever has a key, and good for a relay."""
 
 import json
+import pathlib
 import socket
 
 import pytest
@@ -11,6 +12,8 @@ from network import CLIENT, LOOPBACK, SERVER, bracketed
 from turn_client import TurnClient
 from yuelao import SECRET, settings
 
+CRASHER = (pathlib.Path(__file__).resolve().parents[2]
+           / "fuzz" / "corpus" / "http" / "chunks_that_beast_asserts")
 KEY = "marker-api-key-0123456789"
 PORT = 9642
 NAME = "marker-name-grace"
@@ -86,6 +89,22 @@ def test_a_wrong_key_and_a_flood_get_nothing(serve, ask):
     for outcome, count in {"wrong_key": 1, "misunderstood": 2, "too_many": 1, "issued": 0}.items():
         assert server.metric(f'yuelao_credential_requests_total{{outcome="{outcome}"}}') == count
     hidden(server)
+
+
+def test_chunks_are_refused_before_they_are_read(network, serve, ask):
+    """The fuzzer's find: an assertion of Beast's reader of chunks ended the server."""
+    serve(service())
+    whole = CRASHER.read_bytes()[1:]  # the first octet is the fuzzer's own
+    for octets in (whole, whole[whole.index(b"POST"):]):
+        with network.client.socket(socket.SOCK_STREAM) as client:
+            client.connect((SERVER[4], PORT))
+            client.settimeout(10)
+            client.sendall(octets)
+            answer = b""
+            while more := client.recv(4096):
+                answer += more
+            assert answer.startswith((b"HTTP/1.1 411 ", b"HTTP/1.1 400 ")), answer
+    assert ask(f"/turn/credentials?{ASK}")[0] == 200
 
 
 @FAMILIES

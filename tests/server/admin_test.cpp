@@ -209,7 +209,10 @@ TEST_CASE("what is not a small HTTP request is refused and the connection closed
       {"not HTTP", "\x16\x03\x01\x02\x01\r\n\r\n", "HTTP/1.1 400"},
       {"a body", start + "Content-Length: 3\r\n\r\nabc", "HTTP/1.1 413"},
       {"a chunked body", start + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-       "HTTP/1.1 413"},
+       "HTTP/1.1 411"},
+      {"chunks that Beast's reader asserts on",
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nkey=k1\r\n0\r\n&\r\n",
+       "HTTP/1.1 411"},
       {"a long field", start + "X: " + std::string(9000, 'x') + "\r\n\r\n", "HTTP/1.1 431"},
       {"a long target", "GET /" + std::string(9000, 'x') + " HTTP/1.1\r\n\r\n", "HTTP/1.1 431"},
   };
