@@ -83,6 +83,24 @@ bool write(int descriptor, std::string_view text) {
   return sent == static_cast<ssize_t>(text.size());
 }
 
+// A data connection and the peer that it leads to.
+struct Bound {
+  explicit Bound(const config::Config& config) : group{config} {
+    REQUIRE(client.allocate_tcp());
+    const auto id = client.connect(peer.local());
+    REQUIRE(id);
+    accepted = peer.accept();
+    REQUIRE(TurnClient(wire, "alice", "wonderland").bind_connection(*id));
+  }
+
+  ShardGroup group;
+  TcpWire control{group.tcp()};
+  TurnClient client{control, "alice", "wonderland"};
+  Peer peer;
+  FileDescriptor accepted;
+  TcpWire wire{group.tcp()};
+};
+
 TEST_CASE("a relay for TCP shares its port with its own connections and nobody else") {
   for (const auto& at : test::loopbacks) {
     CAPTURE(at.to_string());
@@ -175,17 +193,8 @@ TEST_CASE("what a client sends right behind ConnectionBind reaches the peer") { 
 TEST_CASE("a stream is held back to its allocation's bandwidth, and loses nothing") {
   auto config = tcp_config();
   config.turn.limits.bandwidth_per_allocation = 100'000;
-  ShardGroup group{config};
-  TcpWire control{group.tcp()};
-  TurnClient client{control, "alice", "wonderland"};
-  REQUIRE(client.allocate_tcp());
-  Peer peer;
-  const auto id = client.connect(peer.local());
-  REQUIRE(id);
-  const auto accepted = peer.accept();
-  TcpWire wire{group.tcp()};
-  TurnClient data{wire, "alice", "wonderland"};
-  REQUIRE(data.bind_connection(*id));
+  Bound bound{config};
+  auto& [group, control, client, peer, accepted, wire] = bound;
 
   // A second's worth at once, and the rest in its time; both ways at the same time.
   const std::string text(200'000, 'z');
@@ -201,17 +210,8 @@ TEST_CASE("a stream is held back to its allocation's bandwidth, and loses nothin
 }
 
 TEST_CASE("what a slow reader does not take is not read from its sender") {  // RFC 6062 §3
-  ShardGroup group{tcp_config()};
-  TcpWire control{group.tcp()};
-  TurnClient client{control, "alice", "wonderland"};
-  REQUIRE(client.allocate_tcp());
-  Peer peer;
-  const auto id = client.connect(peer.local());
-  REQUIRE(id);
-  const auto accepted = peer.accept();
-  TcpWire wire{group.tcp()};
-  TurnClient data{wire, "alice", "wonderland"};
-  REQUIRE(data.bind_connection(*id));
+  Bound bound{tcp_config()};
+  auto& [group, control, client, peer, accepted, wire] = bound;
 
   // Until the kernel takes no more for as long as the server would need to take some.
   const std::string chunk(100'000, 'y');
