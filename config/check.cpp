@@ -78,7 +78,7 @@ Read<void> check_credential_service(const Element& root, const Config& config) {
                    "without a key anybody gets a credential: add `keys: [{file: NAME}]`, a file "
                    "with the output of `openssl rand -hex 32`.");
   }
-  const auto& [users, secrets, longest] = config.turn.credentials;
+  const auto& [users, secrets, denied, longest] = config.turn.credentials;
   if (secrets.empty() && !users.empty()) {
     return refused({},
                    "credentials are made with a secret, and there are only `users`: add `secrets: "

@@ -263,9 +263,28 @@ class Driver {
   }
 
   void reconfigure() {
-    checked_.options().mobility = !checked_.options().mobility;
-    engine_.reconfigure(checked_.options());
+    auto& options = checked_.options();
+    auto& denied = options.credentials.denied_users;
+    switch (script_.choose(4)) {
+      case 2:
+        denied = {"alice"};
+        break;
+      case 3:
+        denied = {"alice", "bob"};
+        break;
+      default:
+        options.mobility = !options.mobility;
+    }
+    engine_.reconfigure(options, out_);
     settle();
+    promise(denied.size() < 2 || engine_.allocation_count() == 0,
+            "who is denied keeps no allocation");
+    // Let in again, or nobody would have anything any more.
+    if (!denied.empty()) {
+      denied.clear();
+      engine_.reconfigure(options, out_);
+      settle();
+    }
   }
 
   void settle() { checked_.settle(); }

@@ -15,6 +15,8 @@ using config::Listen;
 using turn::StaticUser;
 
 constexpr std::size_t longest_user_name_bytes = 508;  // RFC 8489 §14.3
+constexpr std::string_view denied_name =
+    "this user is denied: take the name out of `denied_users`, or choose another one.";
 constexpr std::string_view unusable_name = "no client can send this user name: choose another one.";
 
 std::string in_url(const IpAddress& address) {
@@ -79,11 +81,15 @@ void add_urls(const Config& config, Transport transport, UrlForm form,
   }
 }
 
+bool denied(const turn::Credentials& server, std::string_view name) {
+  return std::ranges::find(server.denied_users, name) != server.denied_users.end();
+}
+
 // Null: a REST credential it is.
 std::expected<const StaticUser*, std::string> static_user_for(
     const turn::Credentials& server, const std::optional<std::string>& name) {
-  const auto& [users, secrets, longest] = server;
-  if (!name) return secrets.empty() && !users.empty() ? &users.front() : nullptr;
+  const auto& users = server.users;
+  if (!name) return server.rest_secrets.empty() && !users.empty() ? &users.front() : nullptr;
   const auto prepared = stun::opaque_string(*name);
   if (!prepared) return std::unexpected{std::string{unusable_name}};
   const auto found = std::ranges::find(users, *prepared, &StaticUser::name);
@@ -109,7 +115,9 @@ std::expected<StaticUser, std::string> make_rest_credential(const turn::Credenti
                                                             std::chrono::sys_seconds now) {
   const auto prepared = stun::opaque_string(name);
   if (!prepared) return std::unexpected{std::string{unusable_name}};
-  const auto& [users, secrets, longest] = server;
+  const auto& secrets = server.rest_secrets;
+  const auto& longest = server.longest_rest_lifetime;
+  if (denied(server, *prepared)) return std::unexpected{std::string{denied_name}};
   if (secrets.empty()) {
     return std::unexpected{
         "there is no user of this name and no secret to make one: name one of "
@@ -136,6 +144,9 @@ std::expected<IceServer, std::string> make_ice_server(const Config& config,
   const auto static_user = static_user_for(server, request.user);
   if (!static_user) return std::unexpected{static_user.error()};
   if (const auto* user = *static_user) {
+    if (denied(server, user->name)) {
+      return std::unexpected{std::string{denied_name}};
+    }
     return IceServer{ice_urls(config), user->name, user->password};
   }
   auto made = make_rest_credential(server, request.user.value_or("guest"), request.lifetime, now);

@@ -241,6 +241,8 @@ void log_session(const turn::Notice& notice) {
       return log_debug("allocation deleted", fields);
     case Event::allocation_expired:
       return log_debug("allocation expired", fields);
+    case Event::allocation_revoked:
+      return log_debug("allocation revoked", fields);
     case Event::allocation_moved:
       return log_debug("allocation moved", fields);
   }

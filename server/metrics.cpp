@@ -169,6 +169,12 @@ void add_lifetimes(Families& families, Shards shards) {
                "Allocations that ended because the client stopped refreshing them.")
       .value(total(shards, [](const auto& s) { return s.counters.allocations_expired; }));
   families
+      .counter(
+          "yuelao_allocations_revoked_total",
+          "Allocations ended by a reload: their credential is not configured any more, or their "
+          "user denied.")
+      .value(total(shards, [](const auto& s) { return s.counters.allocations_revoked; }));
+  families
       .counter("yuelao_allocations_moved_total",
                "Allocations that followed their client to a new address (RFC 8016).")
       .value(total(shards, [](const auto& s) { return s.counters.allocations_moved; }));

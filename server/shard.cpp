@@ -99,15 +99,20 @@ void Shard::serve_round() {
 
 void Shard::reconfigure(turn::Options options, StreamSettings settings) {
   use(std::move(settings));
-  tasks_.post([this, options = std::move(options)] { engine_.reconfigure(options); });
+  tasks_.post([this, options = std::move(options)] { reconfigure(options); });
 }
 
 void Shard::readdress(turn::Options options, turn::RelayDirectory directory) {
   tasks_.post([this, options = std::move(options), directory = std::move(directory)]() mutable {
     relays_.follow(options.relay_addresses);
     engine_.readdress(std::move(directory));
-    engine_.reconfigure(options);
+    reconfigure(options);
   });
+}
+
+void Shard::reconfigure(const turn::Options& options) {
+  engine_.reconfigure(options, outbox_);
+  settle(read_clock());
 }
 
 void Shard::drain(std::function<void()> drained) {

@@ -97,6 +97,7 @@ class Shard {
   void look_after_listed(Now now);
   void list(turn::SocketRef ref, UdpSocket& socket);
   UdpSocket* udp_socket(turn::SocketRef ref);
+  void reconfigure(const turn::Options& options);
   void visit_stream(const Poller::Event& event, Now now);
   void take_messages(StreamClient& client, Bytes received, Now now);
   void take_dtls(const turn::ClientPath& path, MutableBytes datagram, Now now);

@@ -114,7 +114,7 @@ Allocation& Engine::begin(const AuthenticatedRequest& request, Family family, No
   allocation.reply_to = ReplyTo::from(request.message());
   allocation.user = request.user();
   allocation.counted = request.tuple().client.address;
-  allocation.key = request.key();
+  allocation.proof = request.proof();
   allocation.lifetime = initial_lifetime(request.message());
   allocation.expires = now.steady + allocation.lifetime;
   std::array<std::byte, 8> session{};
@@ -134,7 +134,7 @@ Allocation& Engine::begin_twin(Allocation& first, Now now) {
   twin.user = first.user;
   twin.counted = first.counted;
   twin.mobility = first.mobility;
-  twin.key = first.key;
+  twin.proof = first.proof;
   twin.lifetime = first.lifetime;
   twin.expires = first.expires;
   twin.session = first.session;
@@ -160,7 +160,7 @@ void Engine::on_relay_opened(RelayId relay, std::expected<Endpoint, RelayFailure
   // Copied, because a failure forgets the allocation before it is answered.
   const auto path = allocation->path;
   const auto to = allocation->reply_to;
-  const auto key = allocation->key;
+  const auto key = allocation->proof.key;
   auto* const twin = allocations_.twin(*allocation);
   if (bound) {
     open(*allocation, *bound, out);

@@ -12,6 +12,7 @@
 #include "protocol/stun/channel_number.hpp"
 #include "protocol/stun/credentials.hpp"
 #include "protocol/turn/bandwidth.hpp"
+#include "protocol/turn/proof.hpp"
 #include "protocol/turn/request.hpp"
 #include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
@@ -105,7 +106,7 @@ struct Allocation {
   ReplyTo reply_to;  // the Allocate that made it: a retransmission gets the same answer
   std::string user;
   IpAddress counted;  // the address of its client that the quota counts it under
-  stun::LongTermKey key;
+  Proof proof;
   State state = State::opening;
   Family family = Family::ipv4;
   RelayTransport transport = RelayTransport::udp;

@@ -75,15 +75,17 @@ std::expected<AuthenticatedRequest, Refusal> Authentication::check(const Request
   if (!algorithm) return std::unexpected{Refusal{ErrorCode::bad_request}};
 
   const auto user = name_in(message, known);
-  const bool same = user && known && known->name == *user && known->key.algorithm() == *algorithm;
-  const auto key = same && proves(known->key, message) ? std::optional{known->key}
-                                                       : proven_key(message, user, *algorithm, now);
-  if (!key) return std::unexpected{Refusal{ErrorCode::unauthenticated}};
+  const bool same =
+      user && known && known->name == *user && known->proof.key.algorithm() == *algorithm;
+  const auto proof = same && proves(known->proof.key, message)
+                         ? std::optional{known->proof}
+                         : proof_in(message, user, *algorithm, now);
+  if (!proof) return std::unexpected{Refusal{ErrorCode::unauthenticated}};
 
   if (!nonces_.valid(*nonce, request.path.tuple.client, now)) {
     return std::unexpected{Refusal{ErrorCode::stale_nonce}};
   }
-  return AuthenticatedRequest{request, *user, *key};
+  return AuthenticatedRequest{request, *user, *proof};
 }
 
 // A REST name is no secret to whoever has its allocation, so there its hash does as well.
@@ -97,15 +99,14 @@ std::optional<std::string_view> Authentication::name_in(const stun::Message& mes
 }
 
 // Nobody has a hash that is not found: as for an unknown name a key is tried all the same.
-std::optional<stun::LongTermKey> Authentication::proven_key(const stun::Message& message,
-                                                            std::optional<std::string_view> user,
-                                                            KeyAlgorithm algorithm,
-                                                            WallTime now) const {
+std::optional<Proof> Authentication::proof_in(const stun::Message& message,
+                                              std::optional<std::string_view> user,
+                                              KeyAlgorithm algorithm, WallTime now) const {
   const auto candidates =
-      user ? users_.keys_of(*user, algorithm, now) : Candidates{.keys = {stun::LongTermKey{}}};
+      user ? users_.candidates_for(*user, algorithm, now) : Candidates{.proofs = {Proof{}}};
   std::size_t tried = 0;
-  for (const auto& key : candidates.keys) {
-    if (proves(key, message) && tried < candidates.genuine) return key;
+  for (const auto& proof : candidates.proofs) {
+    if (proves(proof.key, message) && tried < candidates.genuine) return proof;
     ++tried;
   }
   return std::nullopt;

@@ -17,7 +17,7 @@ namespace yuelao::turn {
 // name that has expired since keeps its allocation, and is found by its USERHASH.
 struct KnownUser {
   std::string_view name;  // lives as long as what check() returns
-  const stun::LongTermKey& key;
+  const Proof& proof;
 };
 
 // The long-term credential mechanism of RFC 8489 §9.2.4: MD5 and SHA-256 keys, USERNAME
@@ -38,6 +38,11 @@ class Authentication {
                                                      std::optional<KnownUser> known,
                                                      WallTime now) const;
 
+  // Users::stands().
+  bool stands(std::string_view user, CredentialId credential) const {
+    return users_.stands(user, credential);
+  }
+
   NonceText nonce_for(const Endpoint& client, WallTime now) const {
     return nonces_.make(client, features_, now);
   }
@@ -45,9 +50,8 @@ class Authentication {
  private:
   std::optional<std::string_view> name_in(const stun::Message& message,
                                           std::optional<KnownUser> known) const;
-  std::optional<stun::LongTermKey> proven_key(const stun::Message& message,
-                                              std::optional<std::string_view> user,
-                                              stun::KeyAlgorithm algorithm, WallTime now) const;
+  std::optional<Proof> proof_in(const stun::Message& message, std::optional<std::string_view> user,
+                                stun::KeyAlgorithm algorithm, WallTime now) const;
 
   Users users_;
   std::string realm_;

@@ -112,7 +112,7 @@ void Engine::on_peer_connected(ConnectionId id, std::expected<void, ConnectFailu
     if (outcome) out.command(ClosePeer{id});
     forget_connection(*relay, id);
   }
-  reply(to, answer, relay->path, &relay->key, now, out);
+  reply(to, answer, relay->path, &relay->proof.key, now, out);
 }
 
 // §5.3. Accepted it is already: that is for the kernel to say.

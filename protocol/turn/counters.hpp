@@ -70,7 +70,8 @@ struct Counters {
   std::uint64_t peer_connections_accepted = 0;  // and told to the client
   std::uint64_t allocations_created = 0;
   std::uint64_t allocations_expired = 0;
-  std::uint64_t allocations_moved = 0;  // RFC 8016: whose client came from a new address
+  std::uint64_t allocations_revoked = 0;  // whose credential is configured no more, or denied
+  std::uint64_t allocations_moved = 0;    // RFC 8016: whose client came from a new address
   std::uint64_t quota_refused_user = 0;
   std::uint64_t quota_refused_prefix = 0;
   std::uint64_t quota_refused_total = 0;

@@ -136,12 +136,13 @@ void Engine::on_request(const Request& request, Now now, Outbox& out) {
   const auto* allocation = moving.none() ? allocations_.find(request.path) : &moving.any();
   std::optional<KnownUser> user;
   if (allocation != nullptr && !allocation->expired(now)) {
-    user.emplace(allocation->user, allocation->key);
+    user.emplace(allocation->user, allocation->proof);
   }
   const auto authenticated = authentication_.check(request, user, now.wall);
   if (!authenticated) return reply(to, authenticated.error(), request.path, nullptr, now, out);
 
-  reply(to, dispatch(*authenticated, now, out), request.path, &authenticated->key(), now, out);
+  reply(to, dispatch(*authenticated, now, out), request.path, &authenticated->proof().key, now,
+        out);
 }
 
 Answer Engine::dispatch(const AuthenticatedRequest& request, Now now, Outbox& out) {
@@ -282,14 +283,26 @@ Notice Engine::notice(const Allocation& allocation, Notice::Event event) const {
           .user = allocation.user};
 }
 
-void Engine::reconfigure(const Options& options) {
+void Engine::reconfigure(const Options& options, Outbox& out) {
   options_ = options;
   authentication_ = Authentication{options_};
   policy_ = PeerPolicy{options_.peers};
   ports_ = PeerPorts{options_.peers};
   // Without a limit of the server's nothing is shared out any more.
   if (options_.limits.bandwidth == unlimited) shares_ = {};
+  end_revoked(out);
   forget_forbidden_peers();
+}
+
+void Engine::end_revoked(Outbox& out) {
+  std::vector<RelayId> revoked;
+  allocations_.for_each([&](const Allocation& allocation) {
+    if (!authentication_.stands(allocation.user, allocation.proof.credential)) {
+      revoked.push_back(allocation.id);
+    }
+  });
+  counters_.allocations_revoked += revoked.size();
+  for (const auto id : revoked) end(*allocations_.find(id), Notice::Event::allocation_revoked, out);
 }
 
 void Engine::readdress(RelayDirectory directory) {

@@ -102,9 +102,10 @@ class Engine {
   // Gives back what has expired; about once a second. Expiry itself needs no call.
   void advance(Now now, Outbox& out);
 
-  // New options for what comes; sessions that are up stay up. Relay addresses do not
-  // change this way, but by the directory that was built from them.
-  void reconfigure(const Options& options);
+  // New options for what comes; sessions that are up stay up, but for those whose credential is
+  // configured no more, or denied: they end. Relay addresses do not change this way, but by the
+  // directory that was built from them.
+  void reconfigure(const Options& options, Outbox& out);
   // New allocations are told what `directory`, a copy of all shards' one, says; those
   // that are up keep their relay. Options whose own addresses fit come right after.
   void readdress(RelayDirectory directory);
@@ -238,6 +239,7 @@ class Engine {
   void end_if_expired(const ClientPath& path, Now now, Outbox& out);
   void end_if_expired(Allocation& allocation, Now now, Outbox& out);
   void end(Allocation& allocation, Notice::Event event, Outbox& out);
+  void end_revoked(Outbox& out);
   Notice notice(const Allocation& allocation, Notice::Event event) const;
 
   // Whether a permission or channel to `peer` may stand: 403 otherwise.

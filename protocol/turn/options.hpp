@@ -31,6 +31,9 @@ struct Credentials {
   // Shared secrets of the TURN REST scheme (draft-uberti-behave-turn-rest-00). Several,
   // so that one can be rotated out while its credentials still live.
   std::vector<Secret> rest_secrets;
+  // Names that are let in no more, whatever they prove, prepared with stun::opaque_string: of
+  // either kind, and of a REST name also what stands behind its expiry and the colon.
+  std::vector<std::string> denied_users{};
   // REST user names that expire later than this from now are refused: somebody wrote
   // milliseconds, or wants a credential for ever. Unset, every expiry to come is taken.
   std::optional<std::chrono::seconds> longest_rest_lifetime = 48h;

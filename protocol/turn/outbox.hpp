@@ -109,6 +109,7 @@ struct Notice {
     allocation_created,
     allocation_deleted,
     allocation_expired,
+    allocation_revoked,
     allocation_moved,  // the tuple is the new one
   };
   Event event;

@@ -13,6 +13,7 @@
 #include "protocol/stun/message.hpp"
 #include "protocol/turn/nonce.hpp"
 #include "protocol/turn/options.hpp"
+#include "protocol/turn/proof.hpp"
 #include "protocol/turn/reservations.hpp"
 #include "protocol/turn/socket_ref.hpp"
 #include "protocol/turn/ticket.hpp"
@@ -33,16 +34,16 @@ class AuthenticatedRequest {
   const FiveTuple& tuple() const { return request_.path.tuple; }
   const stun::Message& message() const { return request_.message; }
   std::string_view user() const { return user_; }
-  const stun::LongTermKey& key() const { return key_; }
+  const Proof& proof() const { return proof_; }
 
  private:
   friend class Authentication;
-  AuthenticatedRequest(const Request& request, std::string_view user, const stun::LongTermKey& key)
-      : request_{request}, user_{user}, key_{key} {}
+  AuthenticatedRequest(const Request& request, std::string_view user, const Proof& proof)
+      : request_{request}, user_{user}, proof_{proof} {}
 
   Request request_;
   std::string_view user_;
-  stun::LongTermKey key_;
+  Proof proof_;
 };
 
 // ADDRESS-ERROR-CODE (RFC 8656 §18.12): why a dual allocation has no relay of this family.

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <optional>
 
+#include "protocol/stun/integrity.hpp"
+
 namespace yuelao::turn {
 namespace {
 
@@ -16,10 +18,17 @@ std::optional<WallTime> expiry_in(std::string_view name) {
   return WallTime{std::chrono::seconds{seconds}};
 }
 
+// Of a static user, or of a shared secret, which has no name.
+CredentialId id_of(const Secret& secret, std::string_view name = {}) {
+  return load_u64(stun::hmac_sha1(secret.bytes(), as_bytes(name)));
+}
+
 }  // namespace
 
 Users::Users(const Credentials& credentials, std::string_view realm)
-    : credentials_{credentials}, realm_{realm} {
+    : credentials_{credentials},
+      realm_{realm},
+      denied_{credentials.denied_users.begin(), credentials.denied_users.end()} {
   using stun::KeyAlgorithm;
   for (const auto& [name, password] : credentials_.users) {
     const auto key = [&](KeyAlgorithm algorithm) {
@@ -27,26 +36,33 @@ Users::Users(const Credentials& credentials, std::string_view realm)
     };
     by_name_.emplace(name, static_keys_.size());
     by_hash_.emplace(stun::user_hash(name, realm_), static_keys_.size());
-    static_keys_.push_back({name, key(KeyAlgorithm::md5), key(KeyAlgorithm::sha256)});
+    static_keys_.push_back(
+        {name, key(KeyAlgorithm::md5), key(KeyAlgorithm::sha256), id_of(password, name)});
+    configured_.insert(static_keys_.back().id);
   }
+  for (const auto& secret : credentials_.rest_secrets) secret_ids_.push_back(id_of(secret));
+  configured_.insert(secret_ids_.begin(), secret_ids_.end());
 }
 
-Candidates Users::keys_of(std::string_view name, stun::KeyAlgorithm algorithm, WallTime now) const {
+Candidates Users::candidates_for(std::string_view name, stun::KeyAlgorithm algorithm,
+                                 WallTime now) const {
   Candidates candidates;
+  auto& proofs = candidates.proofs;
   // Derived before the name is judged: one that has expired, or is a static user's, costs
   // what a live one does.
-  for (const auto& secret : credentials_.rest_secrets) {
-    const auto password = stun::rest_password(secret.reveal(), name);
-    candidates.keys.emplace_back(algorithm, name, realm_, password);
+  for (std::size_t i = 0; i < secret_ids_.size(); ++i) {
+    const auto password = stun::rest_password(credentials_.rest_secrets[i].reveal(), name);
+    proofs.emplace_back(stun::LongTermKey{algorithm, name, realm_, password}, secret_ids_[i]);
   }
-  if (rest_name_valid(name, now)) candidates.genuine = candidates.keys.size();
-  if (candidates.keys.empty()) candidates.keys.emplace_back();
+  if (rest_name_valid(name, now)) candidates.genuine = proofs.size();
+  if (proofs.empty()) proofs.emplace_back();
   const auto found = by_name_.find(std::string{name});
   if (found != by_name_.end()) {
     const auto& keys = static_keys_[found->second];
-    candidates.keys.front() = algorithm == stun::KeyAlgorithm::md5 ? keys.md5 : keys.sha256;
+    proofs.front() = {algorithm == stun::KeyAlgorithm::md5 ? keys.md5 : keys.sha256, keys.id};
     candidates.genuine = 1;
   }
+  if (denied(name)) candidates.genuine = 0;
   return candidates;
 }
 
@@ -58,6 +74,18 @@ std::optional<std::string_view> Users::name_of(const stun::UserHash& hash) const
 
 bool Users::all_have_hashes() const {
   return !credentials_.users.empty() && credentials_.rest_secrets.empty();
+}
+
+bool Users::stands(std::string_view name, CredentialId credential) const {
+  return configured_.contains(credential) && !denied(name);
+}
+
+// Of a name with an expiry also whom it is for: each credential of theirs has another name.
+bool Users::denied(std::string_view name) const {
+  if (denied_.contains(std::string{name})) return true;
+  const auto colon = name.find(':');
+  return colon != std::string_view::npos && expiry_in(name) &&
+         denied_.contains(std::string{name.substr(colon + 1)});
 }
 
 bool Users::rest_name_valid(std::string_view name, WallTime now) const {

@@ -53,14 +53,15 @@ def one_sentence(server, status=1):
 def test_a_reload_applies_and_drops_no_call(network, serve, family):
     server = serve(settings())
     with call(network, family) as (one, other, relays):
-        server.reload(settings(users=[{"name": "newcomer", "password": "secret-of-hers"}]))
+        server.reload(settings(users=[{"name": "newcomer", "password": "secret-of-hers"},
+                                      *settings()["users"]], limits={"allocations": 3}))
         exchange(one, other, relays, b"after the reload")
         with TurnClient(network.client, family=family, user="newcomer",
                         password="secret-of-hers") as third:
             assert third.allocate()
-        with TurnClient(network.client, family=family) as gone, pytest.raises(Refused) as refusal:
-            gone.allocate()
-        assert refusal.value.code == 401
+            with TurnClient(network.client, family=family) as beyond, pytest.raises(Refused) as refusal:
+                beyond.allocate()
+            assert refusal.value.code == 508
 
 
 @pytest.mark.parametrize("broken, said", [

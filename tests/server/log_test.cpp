@@ -76,8 +76,9 @@ turn::Notice marked_notice(turn::Notice::Event event) {
 
 void log_every_event() {
   using Event = turn::Notice::Event;
-  for (const auto event : {Event::allocation_created, Event::allocation_deleted,
-                           Event::allocation_expired, Event::allocation_moved}) {
+  for (const auto event :
+       {Event::allocation_created, Event::allocation_deleted, Event::allocation_expired,
+        Event::allocation_revoked, Event::allocation_moved}) {
     log_session(marked_notice(event));
   }
 }

@@ -23,11 +23,12 @@ inline std::vector<ShardSnapshot> sample_shards() {
   counters.client_to_peer = {next, next + 1};
   counters.peer_to_client = {next + 2, next + 3};
   next += 4;
-  for (auto* counter : {&counters.tcp_client_to_peer_bytes, &counters.tcp_peer_to_client_bytes,
-                        &counters.peer_connections_made, &counters.peer_connections_accepted,
-                        &counters.allocations_created, &counters.allocations_expired,
-                        &counters.allocations_moved, &counters.quota_refused_user,
-                        &counters.quota_refused_prefix, &counters.quota_refused_total}) {
+  for (auto* counter :
+       {&counters.tcp_client_to_peer_bytes, &counters.tcp_peer_to_client_bytes,
+        &counters.peer_connections_made, &counters.peer_connections_accepted,
+        &counters.allocations_created, &counters.allocations_expired, &counters.allocations_revoked,
+        &counters.allocations_moved, &counters.quota_refused_user, &counters.quota_refused_prefix,
+        &counters.quota_refused_total}) {
     *counter = next++;
   }
   for (auto& families : shard.gauges.allocations) fill(families);

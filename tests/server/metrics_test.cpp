@@ -52,6 +52,7 @@ TEST_CASE("every shard counts, and every number is in its place") {
         twice(counters.peer_to_client.bytes));
   CHECK(series["yuelao_allocations_created_total"] == twice(counters.allocations_created));
   CHECK(series["yuelao_allocations_expired_total"] == twice(counters.allocations_expired));
+  CHECK(series["yuelao_allocations_revoked_total"] == twice(counters.allocations_revoked));
   CHECK(series["yuelao_allocations_moved_total"] == twice(counters.allocations_moved));
   CHECK(series[R"(yuelao_quota_refusals_total{scope="user"})"] ==
         twice(counters.quota_refused_user));

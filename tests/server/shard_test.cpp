@@ -161,7 +161,7 @@ TEST_CASE("new options take effect while a call goes on under the old ones") {
   REQUIRE(client.bind_channel(0x4001, peer.local()));
 
   auto fresh = config.turn;
-  fresh.credentials.users = {{"bob", Secret{"builder"}}};
+  fresh.credentials.users.emplace_back("bob", Secret{"builder"});
   for (int i = 0; i < 100; ++i) {
     client.send(0x4001, std::to_string(i));
     if (i == 50) group.shard(0).reconfigure(fresh, {});
@@ -169,8 +169,22 @@ TEST_CASE("new options take effect while a call goes on under the old ones") {
   }
   UdpWire bobs_wire{loopback, group.udp()};
   CHECK(TurnClient(bobs_wire, "bob", "builder").allocate().has_value());
-  UdpWire alices_wire{loopback, group.udp()};
-  CHECK_FALSE(TurnClient(alices_wire, "alice", "wonderland").allocate().has_value());
+}
+
+TEST_CASE("a call ends with the credential that it began with") {
+  auto config = loopback_config();
+  ShardGroup group{config};
+  UdpWire wire{loopback, group.udp()};
+  TurnClient client{wire, "alice", "wonderland"};
+  const auto relayed = client.allocate();
+  REQUIRE(relayed.has_value());
+
+  config.turn.credentials.users = {{"bob", Secret{"builder"}}};
+  group.shard(0).reconfigure(config.turn, {});
+  CHECK(group.snapshot(0).counters.allocations_revoked == 1);
+  CHECK_NOTHROW(UdpWire{*relayed});  // its port is free
+  CHECK_FALSE(client.refresh(std::chrono::seconds{600}));
+  CHECK(client.error() == 401);
 }
 
 TEST_CASE("a draining shard refuses new calls and tells when the last one has ended") {

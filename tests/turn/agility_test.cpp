@@ -397,7 +397,7 @@ TEST_CASE("a nonce is good across a reload that changes what is offered") {
   Client client{world, "203.0.112.9:1"};
   client.anonymous = true;
   client.allocate();
-  world.engine.reconfigure(default_options());
+  world.reconfigure(default_options());
   CHECK(code_of(client.request(Method::refresh)) == 0);
 }
 

@@ -204,9 +204,9 @@ TEST_CASE("new limits hold for allocations that are up") {
   World world;
   Talker one{world, "203.0.112.9:1"};
   CHECK(one.say(30) == 30);
-  world.engine.reconfigure(limited(unlimited, 1000));
+  world.reconfigure(limited(unlimited, 1000));
   CHECK(one.say(30) == 10);
-  world.engine.reconfigure(default_options());
+  world.reconfigure(default_options());
   CHECK(one.say(30) == 30);
 }
 
@@ -218,7 +218,7 @@ TEST_CASE("a limit of the server's that is gone leaves nothing behind") {
   other.say(50);
   world.pass(1s);
   CHECK(one.say(50) == 5);
-  world.engine.reconfigure(limited(unlimited, 3000));
+  world.reconfigure(limited(unlimited, 3000));
   world.pass(1s);
   CHECK(one.say(50) == 30);
 }

@@ -496,7 +496,7 @@ TEST_CASE("new peer rules end connections that they forbid") {
   Data more{world, "203.0.113.5:40002"};
   CHECK(code_of(more.bind(other)) == 0);
   options.peers.deny = {IpRange::parse("192.0.9.0/24").value()};
-  world.engine.reconfigure(options);
+  world.reconfigure(options);
   CHECK_FALSE(world.engine.carries_data(bound, world.now));
   CHECK(world.engine.carries_data(other, world.now));
   world.pass(1s);

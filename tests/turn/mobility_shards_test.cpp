@@ -216,7 +216,7 @@ TEST_CASE("a Refresh from another shard is refused for the same reasons") {
     CHECK(refused_here(crossing.moved.request(Method::refresh, showing(crossing.ticket))) == 400);
   }
   SUBCASE("405 once mobility was turned off, without asking the other shard") {
-    shards[1].engine.reconfigure(default_options());
+    shards.worlds[1]->reconfigure(default_options());
     CHECK(refused_here(crossing.moved.request(Method::refresh, showing(crossing.ticket))) == 405);
   }
   CHECK(shards.roaming.size() == 0);
@@ -230,7 +230,7 @@ TEST_CASE("a client that has moved stays reachable when mobility is turned off")
   crossing.refresh();
   crossing.moved.channel_data(0x4001, "x");
   shards.deliver();
-  for (const auto& world : shards.worlds) world->engine.reconfigure(default_options());
+  for (const auto& world : shards.worlds) world->reconfigure(default_options());
   crossing.moved.channel_data(0x4001, "x");
   CHECK(shards.deliver().size() == 1);
   CHECK(crossing.heard_at() == endpoint(away));

@@ -189,7 +189,7 @@ TEST_CASE("a Refresh with a ticket is refused as its ticket and its client deser
     CHECK(refused(moved, mobile.ticket) == 401);
   }
   SUBCASE("405 once mobility was turned off") {
-    world.engine.reconfigure(default_options());
+    world.reconfigure(default_options());
     CHECK(refused(moved, mobile.ticket) == 405);
     CHECK(code_of(mobile.client.request(Method::refresh)) == 0);
   }

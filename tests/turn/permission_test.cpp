@@ -143,7 +143,7 @@ TEST_CASE("new peer rules close what they forbid at once") {
     const auto permitted = std::string{peer} + ":1";
     client.permit(permitted);
     client.bind(0x4000, std::string{neighbour} + ":5");
-    world.engine.reconfigure(options);
+    world.reconfigure(options);
     CHECK_FALSE(passes(world, client, permitted));
     CHECK(client.channel_data(0x4000, "out").empty());
     CHECK(client.send_data(permitted, "out").empty());

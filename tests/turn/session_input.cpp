@@ -46,7 +46,7 @@ struct Giving {
   }
   void operator()(const input::Advance&) const { host.engine.advance(now, out); }
   void operator()(const input::Reconfigure& changed) const {
-    host.engine.reconfigure(changed.options);
+    host.engine.reconfigure(changed.options, out);
   }
   void operator()(const input::Readdress& changed) const {
     host.directory.follow(changed.addresses);

@@ -82,9 +82,10 @@ void Session::reconfigure() {
 
 std::unique_ptr<Session> play_script() {
   auto session = std::make_unique<Session>();
-  for (const auto& chapter : {bind_and_discover, authenticate, allocate, reserve_ports, reach_peers,
-                              reach_relays, make_connections, take_connections, move,
-                              move_between_shards, meet_limits, change_rules, drain_and_close}) {
+  for (const auto& chapter :
+       {bind_and_discover, authenticate, allocate, reserve_ports, reach_peers, reach_relays,
+        make_connections, take_connections, move, move_between_shards, meet_limits, change_rules,
+        take_credentials_away, drain_and_close}) {
     chapter(*session);
   }
   return session;

@@ -48,6 +48,7 @@ void move(Session& session);
 void move_between_shards(Session& session);
 void meet_limits(Session& session);
 void change_rules(Session& session);
+void take_credentials_away(Session& session);
 void drain_and_close(Session& session);
 
 // A new session with all chapters.

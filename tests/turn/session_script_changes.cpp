@@ -114,6 +114,31 @@ void change_rules(Session& session) {
   CHECK(both->message().has(attribute::address_error_code.type));
 }
 
+void take_credentials_away(Session& session) {
+  session.record.remark("Credentials that are taken away, and what was had by them");
+  const auto before = session.options.credentials;
+  auto& world = session[0];
+  Client bob{world, "203.0.112.15:1"};
+  bob.user = "bob";
+  bob.password = "builder";
+  Client old_rest{world, "203.0.112.15:2"};
+  use_rest(old_rest, "old-secret", rest_name(world, 60s, ":carol"));
+  Client new_rest{world, "203.0.112.15:3"};
+  use_rest(new_rest, "new-secret", rest_name(world, 60s, ":carol"));
+  for (auto* const client : {&bob, &old_rest, &new_rest}) client->allocate();
+  session.options.credentials.users.pop_back();
+  session.options.credentials.rest_secrets.erase(session.options.credentials.rest_secrets.begin());
+  session.reconfigure();
+  expect(401, bob.request(Method::refresh));
+  expect(401, old_rest.request(Method::refresh));
+  expect(0, new_rest.request(Method::refresh));
+  session.options.credentials.denied_users = {"carol"};
+  session.reconfigure();
+  expect(401, new_rest.request(Method::refresh));
+  session.options.credentials = before;
+  session.reconfigure();
+}
+
 void drain_and_close(Session& session) {
   session.record.remark("Draining: 300, and 508 for who has nowhere to go; then the end");
   for (const auto& shard : session.shards) shard->drain();

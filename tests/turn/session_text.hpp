@@ -81,7 +81,8 @@ inline constexpr auto words_of<ConnectFailure> =
     std::to_array<std::string_view>({"failed", "timed-out", "no-descriptor"});
 template <>
 inline constexpr auto words_of<Notice::Event> = std::to_array<std::string_view>(
-    {"allocation-created", "allocation-deleted", "allocation-expired", "allocation-moved"});
+    {"allocation-created", "allocation-deleted", "allocation-expired", "allocation-revoked",
+     "allocation-moved"});
 template <>
 inline constexpr auto words_of<Way> = std::to_array<std::string_view>({"to-peer", "to-client"});
 template <>

@@ -342,6 +342,15 @@ int code_of(const std::optional<Sent>& answer) {
   return message.get(attribute::error_code).value().code;
 }
 
+std::string rest_name(const World& world, std::chrono::seconds from_now, std::string_view rest) {
+  return std::to_string((world.now.wall + from_now).time_since_epoch().count()) + std::string{rest};
+}
+
+void use_rest(Client& client, std::string_view secret, const std::string& name) {
+  client.user = name;
+  client.password = stun::rest_password(secret, name);
+}
+
 Client::Fill requesting_udp() {
   return [](stun::MessageWriter& writer) {
     writer.add(attribute::requested_transport, std::uint8_t{17});

@@ -208,6 +208,11 @@ class Client {
   unsigned transactions_ = 0;
 };
 
+// A TURN REST name that expires so long from now: `rest` stands behind its expiry.
+std::string rest_name(const World& world, std::chrono::seconds from_now, std::string_view rest);
+// With the password that the shared secret makes for it.
+void use_rest(Client& client, std::string_view secret, const std::string& name);
+
 // The ERROR-CODE of an answer; 0 for a success, -1 for silence.
 int code_of(const std::optional<Sent>& answer);
 
