@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::uint32_t most_allocations = 1'000'000;
 constexpr std::uint32_t most_nonce_seconds = 24 * 3600;
-constexpr std::size_t longest_user_name_bytes = 508;  // RFC 8489 §14.3
 constexpr std::size_t longest_password_bytes = 763;
 constexpr std::string_view blanks = " \t";
 
@@ -81,7 +80,7 @@ Done user(CoturnImport& import, Option option) {
   }
   auto element = scalar(option);
   element.text = option.value.substr(0, colon);
-  auto name = read_prepared(element, longest_user_name_bytes);
+  auto name = read_user_name(element);
   if (!name) return std::unexpected{name.error()};
   const auto password = option.value.substr(colon + 1);
   if (password.starts_with("0x")) {

@@ -90,6 +90,10 @@ Read<std::string> read_prepared(const Element& element, std::size_t longest_byte
   return std::move(*prepared);
 }
 
+Read<std::string> read_user_name(const Element& element) {
+  return read_prepared(element, longest_user_name_bytes);
+}
+
 Read<std::string> read_software_text(const Element& element) {
   constexpr std::size_t most_characters = 127;
   constexpr std::size_t most_octets = 4 * most_characters;  // all that an answer can carry
@@ -151,7 +155,7 @@ Read<turn::StaticUser> SecretReader::user(const Element& element) {
   }
   const auto* name_element = element.find("name");
   if (!name_element) return problem(element, "`name` is missing here: add it.");
-  auto name = read_prepared(*name_element, longest_user_name_bytes);
+  auto name = read_user_name(*name_element);
   if (!name) return std::unexpected{name.error()};
   const auto source = only_one(element, {"password", "password_file"});
   if (!source) return std::unexpected{source.error()};

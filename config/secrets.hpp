@@ -41,6 +41,8 @@ class SecretReader {
 // RFC 8489 prepares names, realms and passwords with OpaqueString before they are
 // compared or hashed; clients do the same.
 Read<std::string> read_prepared(const Element& element, std::size_t longest_bytes);
+// The same, of a user's name: what fits USERNAME.
+Read<std::string> read_user_name(const Element& element);
 
 // The same for SOFTWARE (RFC 8489 §14.14) and realms (§14.9): fewer than 128 characters, and in
 // a realm none that would have to be quoted.

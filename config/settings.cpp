@@ -195,6 +195,11 @@ constexpr std::array all_settings{
             [](E element, D draft) {
               return assign(draft.secrets.users(element), draft.config.turn.credentials.users);
             }},
+    Setting{"denied_users",
+            [](E element, D draft) {
+              return assign(read_list(element, read_user_name),
+                            draft.config.turn.credentials.denied_users);
+            }},
     Setting{"secrets",
             [](E element, D draft) {
               return assign(draft.secrets.secrets(element, "secrets"),

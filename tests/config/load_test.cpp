@@ -144,6 +144,16 @@ TEST_CASE("a REST credential may last as long as the operator says, or for ever"
   CHECK_FALSE(longest("lifetimes: {longest_credential: off}"));
 }
 
+TEST_CASE("denied users are named as they come, prepared") {
+  const auto denied = [](std::string_view text) {
+    return good(text).turn.credentials.denied_users;
+  };
+  CHECK(denied("").empty());
+  CHECK(denied("denied_users: mallory") == std::vector<std::string>{"mallory"});
+  CHECK(denied("denied_users: [mallory, '1735689600:eve', \"Bj\\u006F\\u0308rn\"]") ==
+        std::vector<std::string>{"mallory", "1735689600:eve", "Bj\u00F6rn"});
+}
+
 TEST_CASE("behaviour discovery has addresses as clients see them and as they are here") {
   using Address = turn::BehaviorDiscovery::Address;
   const auto v4 = [](std::uint8_t last) { return IpAddress::v4({10, 0, 0, last}); };

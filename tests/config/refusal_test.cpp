@@ -161,6 +161,19 @@ TEST_CASE("a number out of range, or none, is refused with the range") {
   check_refused(rows);
 }
 
+TEST_CASE("a denied user is a name that a client could send") {
+  const auto long_name = "denied_users: [mallory, " + std::string(509, 'x') + "]";
+  const Row rows[] = {
+      {"denied_users: [mallory, '']", "1:25", "this is empty"},
+      {"denied_users: [\"\\x07\"]", "1:16", "characters no client can send"},
+      {"denied_users: {name: mallory}", "1:15", "a single value belongs here"},
+      {"denied_users: [[mallory]]", "1:16", "a single value belongs here"},
+      {long_name, "1:25", "at most 508 bytes"},
+      {"denied_user: [mallory]", "1:1", "denied_users"},
+  };
+  check_refused(rows);
+}
+
 TEST_CASE("a duration needs a number and a unit") {
   constexpr Row rows[] = {
       {"drain_timeout: 30", "1:16", "with its unit s, m, h or d"},

@@ -105,6 +105,19 @@ TEST_CASE("a REST credential is never a static user's password") {
         stun::rest_password("0123456789abcdef0123456789abcdef", "1800003600:bridge"));
 }
 
+TEST_CASE("a denied user gets no credential") {
+  const auto server = config(std::string{secret} +
+                             "users: [{name: bridge, password: hunter2}]\n"
+                             "denied_users: [bridge, mallory]");
+  for (const auto* name : {"bridge", "mallory"}) {
+    const auto made = make_ice_server(server, {name, 1h}, now);
+    REQUIRE_FALSE(made);
+    CHECK(made.error().find("out of `denied_users`") != std::string::npos);
+    CHECK_FALSE(make_rest_credential(server.turn.credentials, name, 1h, now));
+  }
+  CHECK(make_ice_server(server, {"alice", 1h}, now));
+}
+
 TEST_CASE("a credential the server would refuse is not made") {
   CHECK(make_ice_server(config(secret), {"a", 48h}, now));
   const auto longer = make_ice_server(config(secret), {"a", 48h + 1s}, now);

@@ -86,6 +86,39 @@ def odd_names(stage, subject):
         served and not repeated)]
 
 
+def end_of(call, start):
+    """When a call ended, in seconds from `start`; None where it goes on for 5."""
+    while time.monotonic() < start + 5:
+        try:
+            call.refresh(600)
+        except Refused:
+            return time.monotonic() - start
+        time.sleep(0.02)  # what is measured is time
+    return None
+
+
+def ends(what, took):
+    return Finding(what, "goes on" if took is None else f"ends {took:.2f} s after the signal",
+                   took is not None and took < 1, asserted=took is None)
+
+
+def kicked(stage, kind):
+    """One user is to go, with the calls they have; the others are to notice nothing."""
+    what = "a session that is to end: its user is denied"
+    if kind != "yuelao":
+        return [Finding(what, "by its telnet console alone, which its guides turn off", False)]
+    with stage.serving(kind) as subject:
+        session = stage.allocated(subject, name="mallory", local=PEER[4])
+        other = stage.allocated(subject)
+        start = time.monotonic()
+        subject.reload(denied_users=["mallory"])
+        took = end_of(session, start)
+        other.refresh(600)  # or an error
+        session.socket.close()
+        other.socket.close()
+    return [ends(what, took)]
+
+
 def rotation(stage, kind):
     """Two secrets; then the first one is taken away, beside a call of its."""
     both = {"secrets": [{"value": SECRET}, {"value": OTHER_SECRET}]}
@@ -107,11 +140,7 @@ def rotation(stage, kind):
             else:
                 time.sleep(0.02)  # what is measured is time
         kept = attempt(stage, subject, user, OTHER_SECRET)
-        try:
-            call.refresh(600)
-            goes_on = "goes on"
-        except Refused as refusal:
-            goes_on = f"ends ({refusal.code})"
+        call_took = end_of(call, start)
         call.socket.close()
     return [
         Finding("two secrets at once", " and ".join(
@@ -122,17 +151,18 @@ def rotation(stage, kind):
             "still accepted 5 s after every signal to reload: only a restart helps")
             + f"; the other one is {'accepted' if kept is None else kept}",
             took is not None and took < 1 and kept is None),
-        Finding("a call that was made with it", goes_on, True)]
+        ends("a call that was made with it", call_took)]
 
 
 def run(stage, kind):
     with stage.serving(kind) as subject:
         findings = expiry(stage, subject) + odd_names(stage, subject)
-    return findings + rotation(stage, kind)
+    return findings + rotation(stage, kind) + kicked(stage, kind)
 
 
 ATTACK = Attack(
     "T11", "Credentials",
     "an expiry is compared with the clock at each allocation; names are octets and are printed "
-    "nowhere; secrets come and go with SIGHUP",
-    ("tests/turn/authentication_test.cpp", "tests/interop/operation_test.py"), run)
+    "nowhere; secrets and users come and go with SIGHUP, and their calls with them",
+    ("tests/turn/authentication_test.cpp", "tests/turn/revocation_test.cpp",
+     "tests/interop/revocation_test.py"), run)
