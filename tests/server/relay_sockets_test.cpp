@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <random>
 #include <set>
+#include <vector>
 
 #include "server/random.hpp"
 #include "tests/server/own_ports.hpp"
@@ -266,6 +269,45 @@ TEST_CASE("an even port is found while there is one, and never an odd one instea
   CHECK(ports.take().value() % 2 == 1);
   ports.give_back(50002);
   CHECK(ports.take(turn::Parity::even) == 50002);
+}
+
+TEST_CASE("a million ports of every kind, taken and given back, leave the range as it was") {
+  constexpr PortRange range{50001, 50064};
+  SystemRandom random;
+  RelayPorts ports{range, random};
+  std::minstd_rand dice{7};  // NOLINT(cert-msc51-cpp): the same run each time
+  std::vector<std::uint16_t> used;
+  std::size_t taken = 0;
+  std::size_t refused = 0;
+  bool sound = true;
+  while (taken < 1'000'000) {
+    const auto throwing = dice() % 5;
+    const auto port = throwing == 0   ? ports.take()
+                      : throwing == 1 ? ports.take(turn::Parity::even)
+                      : throwing == 2 ? ports.take_pair()
+                                      : std::nullopt;
+    if (port) {
+      sound &= std::ranges::find(used, *port) == used.end();
+      used.push_back(*port);
+      if (throwing == 2) used.push_back(static_cast<std::uint16_t>(*port + 1));
+      taken += throwing == 2 ? 2 : 1;
+    } else if (throwing < 3) {
+      ++refused;
+    } else if (!used.empty()) {
+      std::swap(used[dice() % used.size()], used.back());
+      ports.give_back(used.back());
+      used.pop_back();
+    }
+    sound &= ports.free() + used.size() == range.size();
+  }
+  CHECK(sound);
+  CHECK(refused > 0);
+  for (const auto port : used) ports.give_back(port);
+  std::set<std::uint16_t> all;
+  while (const auto port = ports.take()) all.insert(*port);
+  CHECK(all.size() == range.size());
+  CHECK(*all.begin() == range.first);
+  CHECK(*all.rbegin() == range.last);
 }
 
 }  // namespace yuelao::server::relay_sockets_test

@@ -253,6 +253,37 @@ TEST_CASE("a nonce is good for its lifetime, then 438 brings a new one") {
   CHECK(code_of(client.request(Method::refresh)) == 0);
 }
 
+TEST_CASE("a clock that is set to another time ends no call, and judges new ones by what it says") {
+  struct Row {
+    std::string_view what;
+    std::chrono::seconds jump;
+    int answer;  // to an Allocate by the same credential
+  };
+  const Row rows[] = {{"an hour back", -1h, 0},
+                      {"twenty years back", -20 * 8766h, 401},  // expires beyond the 48 hours
+                      {"a day on", 24h, 401},
+                      {"a lifetime of a nonce's bits on", std::chrono::seconds{1 << 24}, 401}};
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    World world;
+    Client client{world, "203.0.112.9:1"};
+    use_rest(client, "new-secret", rest_name(world, 2h, ":user"));
+    client.allocate();
+    client.permit("192.0.78.1:1");
+    world.now.wall += row.jump;
+    CHECK(world.pass_and_hear(1s).empty());
+    CHECK(client.send_data("192.0.78.1:1", "goes on").size() == 1);
+    const auto stale = client.request(Method::refresh);
+    CHECK(code_of(stale) == 438);
+    client.nonce = stale->message().get(attribute::nonce).value();
+    CHECK(code_of(client.request(Method::refresh)) == 0);
+    Client again{world, "203.0.112.9:2"};
+    again.user = client.user;
+    again.password = client.password;
+    CHECK(code_of(again.request(Method::allocate, requesting_udp())) == row.answer);
+  }
+}
+
 TEST_CASE("a nonce works only from the address and port it was given to") {
   World world;
   Client client{world, "203.0.112.9:1"};
