@@ -119,6 +119,7 @@ TEST_CASE("the examples in config/yuelao.yaml work") {
   REQUIRE_MESSAGE(config, (config ? "" : config.error().to_string()));
   CHECK(config->turn.credentials.rest_secrets.size() == 3);
   CHECK(config->turn.credentials.users.size() == 2);
+  CHECK(config->turn.credentials.denied_users.size() == 1);
   CHECK(config->credentials.listen);
   CHECK(config->credentials.keys.size() == 3);
   CHECK(config->credentials.lifetime == Config{}.credentials.lifetime);
@@ -148,6 +149,14 @@ TEST_CASE("docs/configuration.md has a row for every key and for nothing else") 
   std::ranges::sort(documented);
   std::ranges::sort(known);
   CHECK(documented == known);
+}
+
+TEST_CASE("the fuzzer's lines have every key") {
+  const auto lines = project_file("fuzz/known_lines.hpp");
+  for (const auto& key : known_keys()) {
+    CAPTURE(key);
+    CHECK(lines.find(key.substr(key.rfind('.') + 1) + ":") != std::string::npos);
+  }
 }
 
 }  // namespace yuelao::config::reference_test
