@@ -45,10 +45,7 @@ class Hmac {
 
   template <std::size_t size>
   std::array<std::byte, size> of(Bytes key, std::initializer_list<Bytes> parts) {
-    // A null key means "the key of the time before" to OpenSSL.
-    constexpr unsigned char no_key = 0;
-    const auto* const key_octets = key.empty() ? &no_key : octets(key);
-    require(EVP_MAC_init(context_.get(), key_octets, key.size(), nullptr) == 1);
+    begin(key);
     for (const auto part : parts) {
       require(EVP_MAC_update(context_.get(), octets(part), part.size()) == 1);
     }
@@ -57,10 +54,20 @@ class Hmac {
     require(EVP_MAC_final(context_.get(), reinterpret_cast<unsigned char*>(mac.data()), &written,
                           mac.size()) == 1);
     require(written == size);
+    // OpenSSL keeps a copy of the key until the next one comes, and a thread's next may never
+    // come. The copy lies where a core dump has it, and the key may be a secret.
+    begin({});
     return mac;
   }
 
  private:
+  void begin(Bytes key) {
+    // A null key means "the key of the time before" to OpenSSL.
+    constexpr unsigned char no_key = 0;
+    const auto* const key_octets = key.empty() ? &no_key : octets(key);
+    require(EVP_MAC_init(context_.get(), key_octets, key.size(), nullptr) == 1);
+  }
+
   std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)> context_{nullptr, &EVP_MAC_CTX_free};
 };
 

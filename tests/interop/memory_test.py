@@ -1,5 +1,6 @@
 """What a core dump of the server would have: nothing that is secret."""
 
+import json
 import pathlib
 import re
 import shutil
@@ -7,7 +8,8 @@ import subprocess
 
 import pytest
 
-from network import PEER
+import http_client
+from network import LOOPBACK, PEER
 from turn_client import TurnClient, exchange, pair_up
 from yuelao import settings
 
@@ -81,6 +83,14 @@ def after_a_call(network, serve, certificate, authority, tmp_path):
         with TurnClient(network.client, "tls", 4, 5349, authority.certificate, user="bob",
                         password=PASSWORDS["a password of a file"]) as secure:
             assert secure.allocate()
+    # Last, so that a secret is what the thread has worked with since.
+    status, _, text = http_client.ask(
+        http_client.Connection(network.server, LOOPBACK[4], 9642),
+        f"/turn/credentials?service=turn&key={PASSWORDS['a key for credentials']}")
+    assert status == 200
+    given = json.loads(text)
+    with TurnClient(network.client, user=given["username"], password=given["password"]) as guest:
+        guest.allocate()
     return server
 
 
