@@ -357,6 +357,8 @@ class Impostor:
 
     def _serve(self):
         while (came := self._socket.recvfrom(1500))[0] != b"end":
+            if came[0][0] > 3:  # RFC 7983: not STUN but a DTLS handshake, which it does not speak
+                continue
             self.requests += 1
             transaction = stun.Message.parse(came[0]).transaction
             mapped = stun.xor_address(stun.XOR_MAPPED_ADDRESS, *came[1][:2], transaction)
