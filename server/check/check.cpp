@@ -47,6 +47,7 @@ Report check(const config::Config& config, const server::IceServer& ice, const O
     append(check_certificate(config, {}), report);
   }
   if (config.web_server) append(check_web_server(*config.web_server, options), report);
+  if (runs) report.steps.push_back(check_sandbox(config));
   append(judge_kernel(config, read_kernel(listeners.process)), report);
   return report;
 }

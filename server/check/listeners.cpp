@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "server/check/parts.hpp"
 #include "server/port_owner.hpp"
 #include "server/probe/explain.hpp"
@@ -17,6 +19,31 @@ struct Port {
   std::string_view key;  // of the configuration
 };
 
+bool has(const std::vector<Port>& ports, const Port& wanted) {
+  return std::ranges::any_of(ports, [&](const Port& port) {
+    const bool same_protocol = over_udp(port.transport) == over_udp(wanted.transport);
+    const bool everywhere = !port.address || port.address->unspecified();
+    return same_protocol && port.number == wanted.number &&
+           (everywhere || port.address == wanted.address);
+  });
+}
+
+// RFC 5780 §6: each of its ports on each of its addresses.
+void add_discovery(const config::Config& config, std::vector<Port>& ports) {
+  const auto& discovery = config.turn.behavior_discovery;
+  std::vector<Transport> transports{Transport::udp};
+  const auto tcp = std::ranges::find(config.listen, Transport::tcp, &config::Listen::transport);
+  if (tcp != config.listen.end()) transports.push_back(Transport::tcp);
+  for (const auto transport : transports) {
+    for (const auto& address : discovery.addresses) {
+      for (const auto number : discovery.ports) {
+        const Port port{transport, address.bound, number, "behavior_discovery.ports"};
+        if (!has(ports, port)) ports.push_back(port);
+      }
+    }
+  }
+}
+
 std::vector<Port> ports_of(const config::Config& config) {
   std::vector<Port> ports;
   ports.reserve(config.listen.size() + 2);
@@ -28,6 +55,7 @@ std::vector<Port> ports_of(const config::Config& config) {
   };
   add(config.metrics, "metrics.listen");
   add(config.credentials.listen, "credentials.listen");
+  add_discovery(config, ports);
   return ports;
 }
 

@@ -46,6 +46,9 @@ std::optional<Door> open_door(const std::vector<probe::Report>& reports);
 Steps check_peers(const config::Config& config, const server::IceServer& ice, const Door& door,
                   const Options& options);
 
+// Which layers of its sandbox the running server says of itself that hold, in its metrics.
+Step check_sandbox(const config::Config& config);
+
 // Whether the web server that shares the ports answers.
 Steps check_web_server(const config::WebServer& web_server, const Options& options);
 

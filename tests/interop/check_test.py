@@ -15,7 +15,7 @@ from yuelao import PASSWORD, PROGRAM, SANITIZER, SECRET, USER, Yuelao, settings
 PUBLIC = {4: "203.0.113.7", 6: "2001:db8::7"}  # addresses that the server does not have
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 HEALTHY = {"configuration", "listener", "address", "url", "certificate", "peer", "buffers",
-           "descriptors", "relay ports"}
+           "descriptors", "relay ports", "sandbox"}
 
 
 class Checked:
@@ -128,6 +128,24 @@ def test_a_port_that_somebody_else_has(serve, check, network, tmp_path):
     assert checked.line("listener", "failed") == (
         f"TCP port 3479 of {SERVER[6]} is held by {holder} (process {os.getpid()}): stop that "
         "program, or choose another port under `listen`.")
+
+
+def test_ports_of_behaviour_discovery(serve, check):
+    configuration = settings(listen=["udp:3478", "tcp:3478"], behavior_discovery={
+        "addresses": [SERVER[4], LOOPBACK[4]]})
+    ports = [f"{transport} port 3479 of {address}" for transport in ("UDP", "TCP")
+             for address in (SERVER[4], LOOPBACK[4])]
+    server = serve(settings(listen=["udp:3478", "tcp:3478"]))
+    server.configure(configuration)
+    checked = check(server.file)
+    assert checked.lines("listener", "failed") == [
+        f"{port} is closed: start the server (`systemctl start yuelao`), or restart it if it began "
+        "with another `behavior_discovery.ports`." for port in ports]
+    server.stop()
+    server = serve(configuration)
+    checked = check(server.file)
+    assert checked.status == 0, checked.text
+    assert checked.lines("listener", "works")[-len(ports):] == [f"{port} is open." for port in ports]
 
 
 def test_a_program_cannot_write_on_the_terminal_by_its_name(serve, check, network):
@@ -271,6 +289,42 @@ def test_few_descriptors(launch, check):
     checked = check(server.file)
     assert checked.line("descriptors", "works") == "The server may open 400 files."
     server.stop()
+
+
+def test_the_sandbox(serve, check):
+    server = serve(settings())
+    assert check(server.file).line("sandbox", "works") == (
+        "The server's sandbox holds: capabilities, privileges, system_calls, files.")
+
+
+def test_a_sandbox_that_the_server_does_not_tell_of(serve, check, network):
+    server = serve(settings(credentials={"listen": "127.0.0.1:9642", "keys": [{"value": "a-key"}]}))
+
+    def why(metrics):
+        server.configure(settings(metrics=metrics))
+        return check(server.file).line("sandbox", "skipped")
+
+    assert "(`metrics` is off)" in why("off")
+    assert "(Connection refused)" in why("127.0.0.1:1")
+    assert "(HTTP status 404)" in why("127.0.0.1:9642")
+    with network.server.socket(socket.SOCK_STREAM, 4, LOOPBACK[4], 9643) as silent:
+        silent.listen()
+        assert "timeout" in why("127.0.0.1:9643")
+
+
+def test_a_layer_of_the_sandbox_that_is_missing(serve, check):
+    server = serve(settings(), refused=["landlock_create_ruleset"])
+    checked = check(server.file)
+    assert checked.status == 0, checked.text
+    assert checked.line("sandbox", "attention") == (
+        "Layers of the server's sandbox are missing: files. Its log says why, in the line `sandbox`.")
+
+
+def test_a_sandbox_that_is_off(serve, check):
+    server = serve(settings(sandbox="off"))
+    assert "as `sandbox` is off" in check(server.file).line("sandbox", "attention")
+    server.configure(settings())
+    assert "unlike its configuration: restart it" in check(server.file).line("sandbox", "attention")
 
 
 def test_media_servers(serve, check):

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <string>
+
+#include "protocol/endpoint.hpp"
+
+namespace yuelao::server {
+
+// What GET gives for `target` ("/metrics") at `at`, for a question to a server of our own. Blocks
+// for `patience` at most. The error says why there is nothing: the system's reason, or the status
+// of an answer that is not 200.
+std::expected<std::string, std::string> http_get(const Endpoint& at, const std::string& target,
+                                                 std::chrono::steady_clock::duration patience);
+
+}  // namespace yuelao::server
