@@ -23,7 +23,7 @@ relay: {{addresses: [{address}], ports: {first}-65535}}
 realm: bench
 users: [{{name: {user}, password: {password}}}]
 peers: {{allow: [198.18.0.0/15]}}
-limits: {{per_client: 20000}}
+limits: {{per_client: 20000, new_peers: 0, new_peers_per_client: 0}}
 bandwidth: {{strangers: off}}
 metrics: off
 log: {{level: error}}
@@ -51,14 +51,15 @@ class Setting:
                        capture_output=True)
 
 
-def yuelao(poller):
+def yuelao(poller, program="yuelao", lines=""):
+    """`lines` are more of its configuration."""
     def command(setting):
         path = setting.directory / "yuelao.yaml"
         path.write_text(YUELAO_CONFIG.format(
             address=setting.address, port=PORT, tls_port=TLS_PORT, user=USER, password=PASSWORD,
-            first=FIRST_RELAY_PORT, poller=poller, directory=setting.directory))
+            first=FIRST_RELAY_PORT, poller=poller, directory=setting.directory) + lines)
         path.chmod(0o600)
-        return [str(setting.binaries["yuelao"]), "serve", "--config", str(path)]
+        return [str(setting.binaries[program]), "serve", "--config", str(path)]
     return command
 
 
@@ -89,6 +90,7 @@ def forwarder(mode):
 COMMANDS = {"yuelao": yuelao("auto"), "yuelao-epoll": yuelao("epoll"), "coturn": coturn,
             "forwarder": forwarder("plain"), "forwarder-segment": forwarder("segment"),
             "forwarder-merge": forwarder("merge"), "forwarder-ring": forwarder("ring")}
+BESIDE = "yuelao-beside"  # among them when it is asked for
 
 
 def binding_answered(address):

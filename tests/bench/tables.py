@@ -3,6 +3,7 @@
 import statistics
 
 import scenarios
+import servers
 
 BEST = "best forwarder"
 FORWARDERS = [name for name in scenarios.ALL if name.startswith("forwarder")]
@@ -92,6 +93,28 @@ def print_allocations(reports, wanted):
     print_table("allocations", [*scenarios.PAIR, "÷ coturn"], rows)
 
 
+def print_beside(reports, wanted):
+    """What yuelao costs of what the other yuelao does; nothing where there is none."""
+    figures = {
+        scenarios.PACKETS: {"a packet": ("load", "server_cpu_ns_per_packet")},
+        scenarios.ALLOCATIONS: {
+            "to set one up": ("set_up", "server_cpu_us_per_allocation"),
+            "to release one": ("release", "server_cpu_us_per_allocation")}}
+    rows = []
+    for scenario in wanted:
+        for label, path in figures[scenario["table"]].items():
+            ours, theirs = (median(reports, name, scenario["name"], *path)
+                            for name in ("yuelao", servers.BESIDE))
+            if not ours or not theirs:
+                continue
+            thousandth = scenario["table"] == scenarios.PACKETS
+            rows.append((f"{scenario['name']}: {label}",
+                         [shown(value / (1e3 if thousandth else 1), 2) for value in (ours, theirs)]
+                         + [ratio(ours, theirs)]))
+    if rows:
+        print_table("server CPU, µs", ["yuelao", servers.BESIDE, "÷ beside"], rows)
+
+
 def print_all(reports, wanted):
     print("\nMedians. A cost's ratio below 1 is in yuelao's favour.")
     if named(wanted, scenarios.PACKETS):
@@ -99,6 +122,7 @@ def print_all(reports, wanted):
         print_rates(reports, wanted)
     if named(wanted, scenarios.ALLOCATIONS):
         print_allocations(reports, wanted)
+    print_beside(reports, wanted)
 
 
 def print_syscalls(reports, wanted):
