@@ -1,8 +1,4 @@
-# docker build -t yuelao .
-# docker run --network host -v yuelao:/var/lib/yuelao yuelao
-#
-# Relays take a UDP port each out of 49152-65535. Publishing so many costs minutes and a
-# process a port; the host's network costs nothing.
+# docs/container.md says how to run it, and why with the host's network.
 
 FROM debian:bookworm-slim AS build
 WORKDIR /yuelao
