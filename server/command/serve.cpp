@@ -63,9 +63,12 @@ int serve(const StartOptions& options) {
   set_up_log(ready->config.log);
   if (!begun_anew()) log_warnings(ready->warnings);
 
+  // A file that is gone is no wish for a server without any configuration.
+  auto again = options;
+  if (ready->config_file) again.config_file = *ready->config_file;
   // By value: the thread these run on may outlive the server.
-  const auto reload = [options, addresses]() -> std::expected<config::Config, std::string> {
-    auto fresh = make_ready(options, SecretUse::make_if_missing, *addresses);
+  const auto reload = [again, addresses]() -> std::expected<config::Config, std::string> {
+    auto fresh = make_ready(again, SecretUse::make_if_missing, *addresses);
     if (!fresh) return std::unexpected{std::move(fresh.error())};
     fresh->config.warnings = std::move(fresh->warnings);
     return std::move(fresh->config);

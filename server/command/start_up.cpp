@@ -38,8 +38,10 @@ std::expected<void, std::string> complete_credentials(const StartOptions& option
 std::optional<fs::path> config_file(const StartOptions& options) {
   if (!options.config_file.empty()) return options.config_file;
   if (const char* named = std::getenv("YUELAO_CONFIG"); named && *named != '\0') return named;
+  // One that cannot be looked for, as in a directory that is closed to this user, may well be
+  // there: to read it fails with the reason.
   std::error_code error;
-  if (fs::exists(usual_config_file, error)) return usual_config_file;
+  if (fs::exists(usual_config_file, error) || error) return usual_config_file;
   return std::nullopt;
 }
 

@@ -208,6 +208,41 @@ def test_a_missing_configuration_is_named(network, tmp_path):
     assert done.returncode == 1 and "nowhere.yaml" in done.stdout and done.stdout.count("\n") == 1
 
 
+# Becomes its arguments on a machine of its own that has the file where yuelao looks for one.
+WITH_THE_USUAL_FILE = """mount -t tmpfs none /etc && mkdir /etc/yuelao && cp "$0" /etc/yuelao/yuelao.yaml
+chmod 700 /etc/yuelao && exec "$@" """
+
+
+def with_the_usual_file(directory, configuration):
+    file = directory / "usual.yaml"
+    file.write_text(json.dumps(configuration))
+    return ["unshare", "--mount", "sh", "-euc", WITH_THE_USUAL_FILE, file]
+
+
+def test_a_usual_configuration_that_is_closed_is_not_taken_for_none(tmp_path):
+    command = with_the_usual_file(tmp_path, settings())
+    asked = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", PROGRAM, "credentials",
+             "--state-directory", tmp_path / "state"]
+    done = subprocess.run([*command, *asked], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.search(r"^yuelao: /etc/yuelao/yuelao.yaml.*cannot be read \(Permission denied\).*\n\Z",
+                     done.stderr), done.stderr
+
+
+def test_a_configuration_that_is_gone_is_no_reason_to_forget_it(network, tmp_path):
+    server = Yuelao(network.server, tmp_path, None, behind=with_the_usual_file(tmp_path, settings()))
+    try:
+        server.wait_for_news("READY=1")
+        with call(network) as (one, other, relays):
+            os.unlink(f"/proc/{server.process.pid}/root/etc/yuelao/yuelao.yaml")
+            server.reload()
+            line = server.wait_for_line("the old one stays")
+            assert "/etc/yuelao/yuelao.yaml" in line and "No such file" in line
+            exchange(one, other, relays, b"all the same")
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize("address", ["192.0.2.77", "2001:db8::77"])
 def test_an_address_of_another_machine_is_named(launch, address):
     assert address in one_sentence(launch(settings(listen=[f"udp:{bracketed(address)}:3478"])))

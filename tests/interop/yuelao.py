@@ -51,10 +51,10 @@ def refuse(calls):
 
 class Yuelao:
     def __init__(self, namespace, directory, configuration, descriptors=None, environment=None,
-                 refused=(), user=None, capability=None):
+                 refused=(), user=None, capability=None, behind=()):
         """`refused` are system calls that fail with EPERM, as a container's profile has it.
         `user` is the number of one that it runs as instead of root, with nothing but
-        `capability`."""
+        `capability`. `behind` is a command that becomes the server, which is its last arguments."""
         self.namespace = namespace
         self.file = directory / "yuelao.yaml"
         self.lines = []
@@ -82,7 +82,7 @@ class Yuelao:
                       # Itself refused what setpriv needs.
                       sys.executable, __file__, ",".join(refused)]
         self.process = subprocess.Popen(
-            namespace.command(*become, PROGRAM, "serve", *([] if configuration is None
+            namespace.command(*behind, *become, PROGRAM, "serve", *([] if configuration is None
                                                   else ["--config", self.file])),
             env=os.environ | {"NOTIFY_SOCKET": str(path), "STATE_DIRECTORY": str(state),
                               "UBSAN_OPTIONS": "print_stacktrace=1"}
