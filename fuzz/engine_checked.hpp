@@ -196,6 +196,9 @@ class CheckedEngine {
     add_to_digest(send.prefix);
     add_to_digest(send.payload);
     add_to_digest(as_bytes(send.to.to_string()));
+    if (send.from.kind == SocketRef::Kind::relay && stun_like(input_.message)) {
+      permissions_.sent({send.from.index, send.from.generation}, send.to, now_);
+    }
     const auto answer = stun::Message::parse(send.prefix);
     if (!answer || answer->message_class() != stun::Class::success || !input_.from) return;
     const auto request = stun::Message::parse(input_.message);
@@ -257,7 +260,7 @@ class CheckedEngine {
   }
   void opened(RelayId relay, const Endpoint& bound) {
     fuzz::promise(open_.insert(relay).second, "a relay is opened once");
-    permissions_.opened(relay, bound.port);
+    permissions_.opened(relay, bound);
     engine_.on_relay_opened(relay, bound, now_, out_);
   }
   void refuse(RelayId relay) {

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include <boost/container/flat_map.hpp>
 #include <boost/container/flat_set.hpp>
+#include <boost/container/vector.hpp>
 
 #include "fuzz/promise.hpp"
 #include "protocol/now.hpp"
@@ -20,12 +22,13 @@ namespace yuelao::turn {
 // rules that forbid a peer later, it allows more than the engine.
 class Permissions {
  public:
-  explicit Permissions(const Options& options) : tickets_{options.nonce_key} {}
+  explicit Permissions(const Options& options)
+      : tickets_{options.nonce_key}, new_peers_{options.limits.new_peers_per_allocation} {}
 
   // The scripted world gives no port twice.
-  void opened(RelayId relay, std::uint16_t port) {
-    relays_[relay];
-    by_port_[port] = relay;
+  void opened(RelayId relay, const Endpoint& bound) {
+    relays_[relay].family = bound.address.family();
+    by_port_[bound.port] = relay;
   }
   void closed(RelayId relay) {
     const auto session = relays_.at(relay).session;
@@ -55,11 +58,17 @@ class Permissions {
       if (type != attribute::xor_peer_address.type) return;
       const auto peer =
           stun::XorAddressCodec::decode(value, request.transaction_id().cookie_and_id());
-      if (request.method() == stun::Method::create_permission) grant(client, *peer, now);
+      if (request.method() == stun::Method::create_permission) grant(client, *peer, {}, now);
       if (request.method() != stun::Method::channel_bind || !number) return;
-      grant(client, *peer, now);
+      grant(client, *peer, number->value(), now);
       bind(client, number->value(), *peer, now);
     });
+  }
+
+  // A datagram left the relay that no channel was bound for.
+  void sent(RelayId relay, const Endpoint& peer, Now now) {
+    auto& from = relays_.at(relay);
+    if (from.ports[peer.address].insert(peer.port).second) began(from, now);
   }
 
   bool permits(RelayId relay, const IpAddress& peer, Now now) const {
@@ -90,9 +99,13 @@ class Permissions {
     SteadyTime expires;
   };
   struct Relay {
+    Family family{};
     std::uint64_t session = 0;
     Map<IpAddress, SteadyTime> permissions;
     Map<std::uint16_t, Channel> channels;
+    Map<IpAddress, boost::container::flat_set<std::uint16_t>> ports;  // since it was permitted
+    boost::container::vector<SteadyTime> begun;  // to talk to an address, or a port of it
+    bool counted = true;  // false once it may have been another's that was granted
 
     bool permits(const IpAddress& peer, Now now) const {
       const auto found = permissions.find(peer);
@@ -111,10 +124,38 @@ class Permissions {
     const auto ticket = sealed ? tickets_.open(*sealed) : std::nullopt;
     if (ticket && tuples_.contains(ticket->session)) tuples_[ticket->session].insert(client);
   }
-  void grant(const FiveTuple& client, const Endpoint& peer, Now now) {
+  void grant(const FiveTuple& client, const Endpoint& peer, std::optional<std::uint16_t> channel,
+             Now now) {
+    const bool sure = std::ranges::count_if(tuples_, [&](const auto& session) {
+                        return session.second.contains(client);
+                      }) == 1;
     for_each_of(client, [&](Relay& relay) {
+      relay.counted = relay.counted && sure;
+      if (relay.family == peer.address.family()) note_begun(relay, peer, channel, now);
       relay.permissions[peer.address] = now.steady + std::chrono::seconds{300};
     });
+  }
+  void note_begun(Relay& relay, const Endpoint& peer, std::optional<std::uint16_t> channel,
+                  Now now) {
+    const bool permitted = relay.permits(peer.address, now);
+    auto& ports = relay.ports[peer.address];
+    if (!permitted) ports.clear();
+    // A channel is for a port, which is talked to from then on.
+    const bool another = channel && ports.insert(peer.port).second;
+    const bool again = channel && relay.binds(*channel, peer, now);
+    if (!again && (!permitted || another)) began(relay, now);
+  }
+  // Of any time, however short: so many at once, and as many more a minute.
+  void began(Relay& relay, Now now) {
+    if (!relay.counted) return;
+    relay.begun.push_back(now.steady);
+    std::size_t since = relay.begun.size();
+    for (const auto time : relay.begun) {
+      const auto more = std::chrono::ceil<std::chrono::seconds>(new_peers_ * (now.steady - time));
+      fuzz::promise(since <= new_peers_ + static_cast<std::size_t>(more.count()) / 60,
+                    "an allocation begins to talk to so many a minute");
+      --since;
+    }
   }
   void bind(const FiveTuple& client, std::uint16_t number, const Endpoint& peer, Now now) {
     for_each_of(client, [&](Relay& relay) {
@@ -136,6 +177,7 @@ class Permissions {
   }
 
   TicketSealer tickets_;
+  std::size_t new_peers_;
   Map<RelayId, Relay> relays_;
   Map<std::uint16_t, RelayId> by_port_;
   Map<std::uint64_t, boost::container::flat_set<FiveTuple>> tuples_;  // of a session

@@ -61,8 +61,8 @@ inline Options fuzz_options() {
   options.peers.own_addresses = {address("5.5.5.5"), address("10.9.9.9"), address("2600:5::5")};
   options.behavior_discovery.addresses = {{address("5.5.5.5"), address("5.5.5.5")},
                                           {address("5.5.5.6"), address("5.5.5.6")}};
-  options.peers.allow_ports = {{1, 2}};
-  options.limits.new_peers_per_allocation = 6;
+  options.peers.allow_ports = {{1, 9}};
+  options.limits.new_peers_per_allocation = 3;
   options.limits.allocations = 4;
   options.limits.permissions_per_allocation = 2;
   options.limits.channels_per_allocation = 2;
