@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "server/check/parts.hpp"

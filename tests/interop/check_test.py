@@ -1,10 +1,12 @@
 """`yuelao check` beside the server that it is about, as its operator runs it."""
 
+import contextlib
 import json
 import os
 import pathlib
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -310,6 +312,33 @@ def test_a_sandbox_that_the_server_does_not_tell_of(serve, check, network):
     with network.server.socket(socket.SOCK_STREAM, 4, LOOPBACK[4], 9643) as silent:
         silent.listen()
         assert "timeout" in why("127.0.0.1:9643")
+
+
+@pytest.mark.parametrize("answer, reason", [
+    (b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "bad Transfer-Encoding"),
+    (b"Content-Length: 1048577\r\n\r\n" + bytes(1048577), "body limit exceeded"),
+    (b"\0\r\n\r\n", "bad"),
+    (b"", "partial message"),
+], ids=["chunks", "endless", "garbage", "cut"])
+def test_whoever_has_the_port_of_the_metrics_is_not_believed(serve, check, network, answer, reason):
+    server = serve(settings())
+    server.configure(settings(metrics="127.0.0.1:9643"))
+    with network.server.socket(socket.SOCK_STREAM, 4, LOOPBACK[4], 9643) as taken:
+        taken.listen()
+        taken.settimeout(60)
+
+        def tell():
+            connection, _ = taken.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n" + answer if answer else b"HTTP/1.1 2")
+
+        teller = threading.Thread(target=tell)
+        teller.start()
+        try:
+            assert reason in check(server.file).line("sandbox", "skipped")
+        finally:
+            teller.join()
 
 
 def test_a_layer_of_the_sandbox_that_is_missing(serve, check):
