@@ -24,14 +24,14 @@ def package_of(library):
 
 
 def with_dependencies(packages):
-    every, todo = set(), list(packages)
-    while todo:
-        package = todo.pop()
+    every, ahead = set(), list(packages)
+    while ahead:
+        package = ahead.pop()
         if package in every:
             continue
         every.add(package)
         depends = printed("dpkg-query", "-W", "-f", "${Depends}", package)
-        todo += [re.match(r"\s*([^\s:(|]+)", one)[1] for one in depends.split(",") if one.strip()]
+        ahead += [re.match(r"\s*([^\s:(|]+)", one)[1] for one in depends.split(",") if one.strip()]
     return every
 
 
